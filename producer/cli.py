@@ -1,0 +1,215 @@
+"""The command ``posefleet``."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from producer.fleet import Fleet, Job, Status
+from producer.show import Watch, status_line, summary
+from producer.stack.stack import read_addresses, running_stack
+from schema.errors import ConfigurationError, PosefleetError
+from schema.messages import Options, State
+from schema.settings import Settings, current
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Keypoint tracks from videos, by a fleet.")
+model_cli = typer.Typer(no_args_is_help=True, help="The pose model in the cache.")
+cli.add_typer(model_cli, name="model")
+console = Console()
+
+InputSize = Annotated[int, typer.Option(help="Longer side of the model's input, a multiple of 32 in 128..768.")]
+MaxPeople = Annotated[int, typer.Option(help="Most people reported in one frame, 1..100.")]
+MinScore = Annotated[float, typer.Option(help="Least person score that begins a track, 0..1.")]
+Render = Annotated[bool, typer.Option(help="Write annotated.mp4.")]
+BatchFrames = Annotated[int | None, typer.Option(min=1, help="Frames per batch instead of the planner's choice.")]
+Force = Annotated[bool, typer.Option("--force", help="Do the work once more even if it was done.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Run the command line; errors of ours are one line and exit status 1 or 2."""
+    try:
+        cli(standalone_mode=True)
+    except ConfigurationError as error:
+        _fail(error, 2)
+    except PosefleetError as error:
+        _fail(error, 1)
+
+
+def _fail(error: PosefleetError, status: int) -> None:
+    print(f"posefleet: {error}", file=sys.stderr)
+    sys.exit(status)
+
+
+@model_cli.command("pull")
+def model_pull(name: Annotated[str | None, typer.Argument(help="Default: POSEFLEET_MODEL.")] = None) -> None:
+    """Fetch the weights, check them, and convert them for every backend."""
+    from workers.models.store import pull
+
+    settings = current()
+    pull(name or settings.model, settings.models_dir, lambda line: console.print(line, highlight=False))
+
+
+@cli.command()
+def up() -> None:
+    """Start the fleet on this machine and keep it running. Ctrl-C stops it, twice stops it hard."""
+    settings = _prepared()
+    with running_stack(settings, _say) as addresses:
+        _say(f"data    {settings.data_dir}")
+        _say(f"cache   {settings.cache_dir}")
+        _say("posefleet is up; Ctrl-C stops it")
+        del addresses
+        _wait_for_end()
+        _say("stopping (Ctrl-C again to stop hard)")
+
+
+@cli.command()
+def run(
+    inputs: Annotated[list[str], typer.Argument(help="Video files, folders, s3://bucket/key.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results.")],
+    input_size: InputSize = 256,
+    max_people: MaxPeople = 6,
+    min_score: MinScore = 0.2,
+    render: Render = True,
+    batch_frames: BatchFrames = None,
+    force: Force = False,
+) -> None:
+    """Process videos on this machine and put the results into a folder."""
+    from producer.run import run as run_all
+
+    options = Options.checked(input_size=input_size, max_people=max_people, min_score=min_score, render=render)
+    done = run_all(inputs, out, options, _prepared(), console, batch_frames=batch_frames, force=force)
+    raise typer.Exit(0 if done else 1)
+
+
+@cli.command()
+def demo(
+    video: Annotated[Path, typer.Argument(help="A video with people.")] = Path("tests/media/flip.mp4"),
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("out"),
+) -> None:
+    """Process one real video from upload to annotated video, on this machine."""
+    from producer.run import run as run_all
+
+    began = time.monotonic()
+    settings = _prepared()
+    _say(f"data    {settings.data_dir}\ncache   {settings.cache_dir}")
+    done = run_all([str(video)], out, Options(), settings, console, force=True)
+    folder = out / video.stem
+    if done:
+        _say(f"\nplay   {folder / 'annotated.mp4'} in a browser or any player")
+        _say(f"read   python -c \"import pandas; print(pandas.read_parquet('{folder / 'tracks.parquet'}'))\"")
+    _say(f"done in {time.monotonic() - began:.1f} s")
+    raise typer.Exit(0 if done else 1)
+
+
+@cli.command()
+def enqueue(
+    uris: Annotated[list[str], typer.Argument(help="s3://bucket/key …")],
+    input_size: InputSize = 256,
+    max_people: MaxPeople = 6,
+    min_score: MinScore = 0.2,
+    render: Render = True,
+    batch_frames: BatchFrames = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Accept videos in object storage; print a job id for each. The same video twice is the same job."""
+    options = Options.checked(input_size=input_size, max_people=max_people, min_score=min_score, render=render)
+    fleet = Fleet(_settings())
+    jobs = [fleet.enqueue(uri, options, batch_frames=batch_frames, force=force) for uri in uris]
+    if as_json:
+        print(json.dumps([{"job_id": job.job_id, "uri": uri} for job, uri in zip(jobs, uris, strict=True)]))
+    else:
+        print("\n".join(job.job_id for job in jobs))
+
+
+@cli.command()
+def status(
+    job: Annotated[str | None, typer.Argument(help="Job id; all jobs without.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Until the job has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say where a job stands, or all of them. With --watch: exit status 1 unless it succeeded."""
+    fleet = Fleet(_settings())
+    if job is None:
+        _print_all([each.status() for each in fleet.jobs()], as_json)
+        return
+    found = _watched(fleet.job(job)) if watch else fleet.job(job).status()
+    _print_all([found], as_json)
+    if watch and found.state is not State.SUCCEEDED:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def results(job: Annotated[str, typer.Argument()], out: Annotated[Path, typer.Option(help="Folder.")]) -> None:
+    """Download the results of an ended job."""
+    for path in Fleet(_settings()).fetch(job, out):
+        print(path)
+
+
+@cli.command()
+def cancel(job: Annotated[str, typer.Argument()]) -> None:
+    """End a job without results."""
+    fleet = Fleet(_settings())
+    ended = fleet.cancel(fleet.job(job).job_id)
+    print(f"job {job} is cancelled" if ended else f"job {job} had ended already")
+    raise typer.Exit(0 if ended else 1)
+
+
+def _say(line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True)
+
+
+def _settings() -> Settings:
+    """Settings of the environment, else of the stack that runs on this machine."""
+    settings = current()
+    if settings.model_fields_set & {"redis_url", "s3_endpoint"}:
+        return settings
+    return read_addresses(settings.data_dir).settings(settings)
+
+
+def _prepared() -> Settings:
+    """Settings, with the model in the cache."""
+    from workers.models.store import pull
+
+    settings = current()
+    pull(settings.model, settings.models_dir, _say)
+    return settings
+
+
+def _wait_for_end() -> None:
+    """Sleep until SIGINT or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        pass
+
+
+def _watched(job: Job) -> Status:
+    with Watch(console) as watch:
+        return job.wait(report=lambda now: watch.show(job.job_id, now))
+
+
+def _print_all(found: list[Status], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_as_json(each) for each in found], indent=1))
+        return
+    for each in found:
+        print(status_line(each))
+    ended = {each.job_id: each.manifest for each in found if each.manifest}
+    if ended and os.isatty(1):
+        console.print(summary(ended))
+
+
+def _as_json(found: Status) -> dict[str, Any]:
+    steps = {name: {"done": step.done, "total": step.total} for name, step in found.steps.items()}
+    error = found.error.model_dump() if found.error else None
+    return {"job_id": found.job_id, "uri": found.uri, "state": found.state, "steps": steps, "error": error}

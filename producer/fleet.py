@@ -1,0 +1,228 @@
+"""The fleet as Python sees it: enqueue a video, ask how it goes, fetch its results."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from schema.errors import ConfigurationError, SourceMissing
+from schema.messages import (
+    Failure,
+    JobReference,
+    Manifest,
+    Options,
+    Plan,
+    Source,
+    State,
+    VideoJob,
+)
+from schema.names import TASK_SPLIT, JobKeys
+from schema.queue import make_app, send
+from schema.settings import Settings, current
+from workers.models.store import identity
+from workers.storage.progress import Progress
+from workers.storage.records import end_early
+from workers.storage.s3 import S3Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_POLL_S = 0.3
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """Frames of one step that are done, of all there are."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a job stands."""
+
+    job_id: str
+    uri: str
+    state: State
+    steps: dict[str, StepProgress]
+    """``infer`` and ``render``, once the plan is known."""
+    manifest: Manifest | None
+    """Once the job has ended."""
+
+    @property
+    def error(self) -> Failure | None:
+        return self.manifest.error if self.manifest else None
+
+
+class Fleet:
+    """Access to one fleet: its object storage and its Redis, as the settings name them."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or current()
+        self.store = S3Store(self.settings)
+        self._progress = Progress(self.settings.redis_url)
+        self._app = make_app(self.settings)
+
+    def enqueue(
+        self, uri: str, options: Options | None = None, *, batch_frames: int | None = None, force: bool = False
+    ) -> "Job":
+        """Accept the video at ``uri``. The same version of it with the same options is the same job.
+
+        Args:
+            uri: ``s3://bucket/key``.
+            options: what to compute.
+            batch_frames: frames per batch instead of the planner's choice.
+            force: do the work once more as a job of its own.
+
+        Raises:
+            ConfigurationError: ``uri`` is no S3 URI.
+            ModelError: the configured model has not been pulled.
+            StorageUnavailable, BrokerUnavailable
+        """
+        bucket, key = parse_uri(uri)
+        info = self.store.head(key, bucket)
+        source = Source(bucket=bucket, key=key, etag=info.etag if info else "", size=info.size if info else 0)
+        model = identity(self.settings.model, self.settings.models_dir)
+        missing = info is None
+        nonce = secrets.token_hex(8) if force or missing else ""
+        job = VideoJob.accept(source, options or Options(), model, batch_frames, nonce)
+        self._accept(job, missing=missing)
+        return Job(self, job.job_id)
+
+    def _accept(self, job: VideoJob, *, missing: bool) -> None:
+        """Write the job's record, then its message; a job that is under way or has ended gets no second one."""
+        keys = JobKeys(job.job_id)
+        new = self.store.put_new(keys.job, job.to_json(), "application/json")
+        if missing:
+            error = Failure(reason=SourceMissing.reason, message=f"there is no {job.source.uri}")
+            end_early(store=self.store, job=job, state=State.FAILED, error=error)
+        elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest)):
+            send(self._app, TASK_SPLIT, JobReference(job_id=job.job_id))
+
+    def job(self, job_id: str) -> "Job":
+        """A job by its id.
+
+        Raises:
+            SourceMissing: there is no such job.
+        """
+        if self.store.head(JobKeys(job_id).job) is None:
+            raise SourceMissing(f"there is no job {job_id}")
+        return Job(self, job_id)
+
+    def jobs(self) -> list["Job"]:
+        """All jobs, by id."""
+        found = self.store.objects("jobs/")
+        return [Job(self, info.key.split("/")[1]) for info in found if info.key.endswith("/job.json")]
+
+    def status(self, job_id: str) -> Status:
+        """Where a job stands, from its manifest, else from its plan and the progress in Redis."""
+        keys = JobKeys(job_id)
+        job = VideoJob.from_json(self.store.get(keys.job))
+        stored = self.store.get_or_none(keys.manifest)
+        manifest = Manifest.from_json(stored) if stored else None
+        body = self.store.get_or_none(keys.plan)
+        plan = Plan.from_json(body) if body else None
+        steps = self._steps(job, plan, manifest) if plan else {}
+        state = manifest.state if manifest else self._state(job_id, steps)
+        return Status(job_id, job.source.uri, state, steps, manifest)
+
+    def _steps(self, job: VideoJob, plan: Plan, manifest: Manifest | None) -> dict[str, StepProgress]:
+        total = plan.stream.frames
+        names = ["infer", "render"] if job.options.render else ["infer"]
+        if manifest and manifest.state in (State.SUCCEEDED, State.PARTIAL):
+            return {name: StepProgress(total, total) for name in names}
+        return {name: StepProgress(self._frames_done(job.job_id, name), total) for name in names}
+
+    def _frames_done(self, job_id: str, step: str) -> int:
+        units = self._progress.done(job_id, step)
+        return sum(int(stop) - int(start) for start, stop in (unit.split("-") for unit in units))
+
+    def _state(self, job_id: str, steps: dict[str, StepProgress]) -> State:
+        if not steps:
+            return State.PLANNING if "split" in self._progress.started(job_id) else State.QUEUED
+        if steps["infer"].done < steps["infer"].total:
+            return State.INFERRING
+        if not self._progress.done(job_id, "stitch"):
+            return State.STITCHING
+        render = steps.get("render")
+        return State.RENDERING if render and render.done < render.total else State.PUBLISHING
+
+    def cancel(self, job_id: str) -> bool:
+        """End a job without results; false when it had ended already. What runs stops at its next step."""
+        job = VideoJob.from_json(self.store.get(JobKeys(job_id).job))
+        return end_early(store=self.store, job=job, state=State.CANCELLED, error=None)
+
+    def fetch(self, job_id: str, folder: Path) -> list[Path]:
+        """Download the manifest and every result of an ended job into ``folder``.
+
+        Raises:
+            ConfigurationError: the job has not ended.
+        """
+        keys = JobKeys(job_id)
+        body = self.store.get_or_none(keys.manifest)
+        if body is None:
+            raise ConfigurationError(f"job {job_id} has not ended: 'posefleet status {job_id}' says where it stands")
+        folder.mkdir(parents=True, exist_ok=True)
+        fetched = []
+        for result in Manifest.from_json(body).results:
+            self.store.download(result.key, folder / result.name)
+            fetched.append(folder / result.name)
+        manifest = folder / "manifest.json"
+        manifest.write_bytes(body)
+        return [*fetched, manifest]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a fleet."""
+
+    fleet: Fleet
+    job_id: str
+
+    def status(self) -> Status:
+        """Where it stands."""
+        return self.fleet.status(self.job_id)
+
+    def wait(self, timeout_s: float | None = None, report: Callable[[Status], None] | None = None) -> Status:
+        """Wait until the job has ended.
+
+        Args:
+            timeout_s: longest wait; none waits for ever.
+            report: called with every status on the way.
+
+        Raises:
+            TimeoutError: the job has not ended in time.
+        """
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            status = self.status()
+            if report:
+                report(status)
+            if status.state.final:
+                return status
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(f"job {self.job_id} is {status.state} after {timeout_s} s")
+            time.sleep(_POLL_S)
+
+    def tracks(self) -> "pa.Table":
+        """The track table."""
+        import io
+
+        import pyarrow.parquet as pq
+
+        return pq.read_table(io.BytesIO(self.fleet.store.get(JobKeys(self.job_id).result("tracks.parquet"))))
+
+
+def parse_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of ``s3://bucket/key``.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    bucket, slash, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not bucket or not slash or not key:
+        raise ConfigurationError(f"{uri} is no video in object storage: give s3://bucket/key")
+    return bucket, key

@@ -1,0 +1,80 @@
+"""What people see: progress on a terminal, plain lines in a pipe, tables."""
+
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from producer.fleet import Status
+from schema.messages import Manifest, State
+
+_STEPS = ("infer", "render")
+
+
+class Watch:
+    """Shows how jobs go on: a bar per job and step on a terminal, a line per change elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: dict[tuple[str, str], TaskID] = {}
+        self._states: dict[str, State] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("frames"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> "Watch":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, name: str, status: Status) -> None:
+        """Take the newest status of the job that people know as ``name``."""
+        if not self._console.is_terminal and self._states.get(name) != status.state:
+            self._console.print(f"{name}: {status.state}", highlight=False)
+        self._states[name] = status.state
+        for step in _STEPS:
+            if (now := status.steps.get(step)) is not None:
+                self._progress.update(self._bar(name, step, now.total), completed=now.done)
+
+    def _bar(self, name: str, step: str, total: int) -> TaskID:
+        if (name, step) not in self._bars:
+            self._bars[name, step] = self._progress.add_task(f"{name} [bold]{step}[/]", total=total)
+        return self._bars[name, step]
+
+
+def summary(manifests: dict[str, Manifest]) -> Table:
+    """A row per ended job: people, frames, seconds, frames per second of each step."""
+    steps = [step for step in ("split", "infer", "stitch", "render") if _any(manifests, step)]
+    table = Table("video", "state", "people", "frames", "seconds", *(f"{step} f/s" for step in steps))
+    for name, manifest in manifests.items():
+        people = f"{manifest.people.max_per_frame} at once, {manifest.people.tracks} tracks"
+        seconds = sum(report.seconds for report in manifest.steps.values())
+        rates = [_rate(manifest, step) for step in steps]
+        table.add_row(name, manifest.state, people, str(manifest.frames), f"{seconds:.1f}", *rates)
+    return table
+
+
+def _any(manifests: dict[str, Manifest], step: str) -> bool:
+    return any(step in manifest.steps for manifest in manifests.values())
+
+
+def _rate(manifest: Manifest, step: str) -> str:
+    report = manifest.steps.get(step)
+    return f"{report.frames_per_second:.0f}" if report and report.frames_per_second else "–"
+
+
+def status_line(status: Status) -> str:
+    """One job in one line."""
+    steps = ", ".join(f"{name} {step.done}/{step.total}" for name, step in status.steps.items())
+    error = f" – {status.error.message}" if status.error else ""
+    return f"{status.job_id}  {status.state:<10} {status.uri}  {steps}{error}"
+
+

@@ -1,0 +1,272 @@
+"""Start and stop the whole fleet on one machine, and find one that is running."""
+
+import fcntl
+import json
+import os
+import secrets
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from producer.stack.process import Child, Command, answers, free_port
+from producer.stack.servers import redis_command, s3_command
+from schema.errors import ConfigurationError
+from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH
+from schema.settings import Settings
+from workers.storage.progress import Progress
+from workers.storage.s3 import S3Store
+
+_REDIS_PORT, _S3_PORT, _FLOWER_PORT = 6379, 8333, 5555
+_START_S = 60
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a running stack is; what its processes have in their environment."""
+
+    redis_url: str
+    s3_endpoint: str | None
+    s3_access_key_id: str | None
+    s3_secret_access_key: str | None
+    flower_url: str
+
+    def environment(self) -> dict[str, str]:
+        """Settings of processes that use the stack."""
+        values = {
+            "POSEFLEET_REDIS_URL": self.redis_url,
+            "POSEFLEET_S3_ENDPOINT": self.s3_endpoint,
+            "POSEFLEET_S3_ACCESS_KEY_ID": self.s3_access_key_id,
+            "POSEFLEET_S3_SECRET_ACCESS_KEY": self.s3_secret_access_key,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def settings(self, base: Settings) -> Settings:
+        """``base`` with these addresses."""
+        return base.model_copy(
+            update={
+                "redis_url": self.redis_url,
+                "s3_endpoint": self.s3_endpoint,
+                "s3_access_key_id": self.s3_access_key_id,
+                "s3_secret_access_key": self.s3_secret_access_key,
+            }
+        )
+
+
+class Stack:
+    """The children of one running stack, in the order in which they were started."""
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        self._settings = settings
+        self._report = report
+        self._children: list[Child] = []
+        self._taken: set[int] = set()
+        self._logs = settings.data_dir / "logs"
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self.addresses: Addresses
+
+    def start(self) -> None:
+        """Start servers, workers and Flower, and wait until all of them work.
+
+        Raises:
+            ConfigurationError: something did not come up; all that was started is stopped again.
+        """
+        try:
+            self._start_servers()
+            self._start_workers()
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """Stop everything in reverse order: workers finish what fits into their time."""
+        for child in reversed(self._children):
+            child.ask_to_stop()
+        for child in reversed(self._children):
+            child.stop()
+        self._children.clear()
+
+    def kill(self) -> None:
+        """Stop everything at once."""
+        for child in reversed(self._children):
+            child.kill()
+        self._children.clear()
+
+    def dead(self) -> Child | None:
+        """A child that has ended by itself."""
+        return next((child for child in self._children if not child.running), None)
+
+    @property
+    def children(self) -> list[Child]:
+        return list(self._children)
+
+    def add_worker(self, name: str, queues: str, processes: int, *, model: bool) -> Child:
+        """Start one worker process group and wait until it consumes."""
+        child = self._run(self._worker(name, queues, processes, model=model))
+        self._await_worker(child)
+        return child
+
+    def _start_servers(self) -> None:
+        settings = self._settings
+        redis_url, s3_endpoint = settings.redis_url, settings.s3_endpoint
+        key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+        if "redis_url" not in settings.model_fields_set:
+            port = free_port(_REDIS_PORT, self._taken)
+            redis_url = f"redis://127.0.0.1:{port}/0"
+            child = self._run(redis_command(settings.data_dir, port))
+            child.wait_until(lambda: answers(port), _START_S)
+        if "s3_endpoint" not in settings.model_fields_set:
+            key_id, secret = _credentials(settings.data_dir)
+            port = free_port(_S3_PORT, self._taken)
+            s3_endpoint = f"http://127.0.0.1:{port}"
+            self._run(s3_command(settings.data_dir, port, self._taken, key_id, secret))
+        flower = f"http://127.0.0.1:{free_port(_FLOWER_PORT, self._taken)}"
+        self.addresses = Addresses(redis_url, s3_endpoint, key_id, secret, flower)
+        self._await_servers()
+
+    def _await_servers(self) -> None:
+        settings = self.addresses.settings(self._settings)
+        store = S3Store(settings)
+        for child in self._children:
+            child.wait_until(lambda c=child: c.name != "s3" or _ready(store), _START_S)  # type: ignore[misc]
+        store.ensure_bucket()
+        Progress(settings.redis_url).ping()
+        self._report(f"Redis   {self.addresses.redis_url}")
+        self._report(f"S3      {self.addresses.s3_endpoint or 'AWS'}  bucket {settings.bucket}")
+
+    def _start_workers(self) -> None:
+        cores = os.cpu_count() or 1
+        others = ",".join((QUEUE_PLAN, QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH))
+        started = [
+            self._run(self._worker("infer", QUEUE_INFER, cores, model=True)),
+            self._run(self._worker("other", others, cores, model=False)),
+            self._run(self._flower()),
+        ]
+        for worker in started[:2]:
+            self._await_worker(worker)
+        url = self.addresses.flower_url
+        started[2].wait_until(lambda: _healthy(url), _START_S)
+        self._report(f"workers {cores} for infer, {cores} for plan, stitch, render, publish")
+        self._report(f"Flower  {url}")
+
+    def _worker(self, name: str, queues: str, processes: int, *, model: bool) -> Command:
+        arguments = [
+            *(sys.executable, "-m", "celery", "-A", "workers.app", "worker"),
+            *("--queues", queues, "--concurrency", str(processes), "--hostname", f"{name}@%h"),
+            *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
+        ]
+        environment = {
+            **self.addresses.environment(),
+            "POSEFLEET_WARM_MODEL": "1" if model else "0",
+            "POSEFLEET_READY_FILE": str(self._ready_file(name)),
+            "REMAP_SIGTERM": "SIGQUIT",
+            "PYTHONPATH": _with_project(),
+        }
+        self._ready_file(name).unlink(missing_ok=True)
+        return Command(name, arguments, environment, patience_s=self._settings.soft_shutdown_s + 3)
+
+    def _await_worker(self, child: Child) -> None:
+        child.wait_until(self._ready_file(child.name).exists, _START_S)
+
+    def _ready_file(self, name: str) -> Path:
+        return self._logs / f"{name}.ready"
+
+    def _flower(self) -> Command:
+        port = self.addresses.flower_url.rpartition(":")[2]
+        arguments = [
+            *(sys.executable, "-m", "celery", "-A", "workers.app", "flower"),
+            *("--address=127.0.0.1", f"--port={port}", "--persistent=False"),
+        ]
+        return Command("flower", arguments, {**self.addresses.environment(), "PYTHONPATH": _with_project()})
+
+    def _run(self, command: Command) -> Child:
+        child = Child(command, self._logs)
+        self._children.append(child)
+        return child
+
+
+@contextmanager
+def running_stack(settings: Settings, report: Report) -> Iterator[Addresses]:
+    """The stack of this data folder: the one that runs, else one that ends with the block."""
+    with _lock(settings.data_dir) as lock:
+        if lock is None:
+            report("using the stack that is running")
+            yield read_addresses(settings.data_dir)
+            return
+        stack = Stack(settings, report)
+        stack.start()
+        state = _state_file(settings.data_dir)
+        try:
+            _write_private(state, json.dumps(asdict(stack.addresses)))
+            yield stack.addresses
+        except BaseException as error:
+            state.unlink(missing_ok=True)
+            stack.kill() if isinstance(error, KeyboardInterrupt) else stack.stop()
+            raise
+        state.unlink(missing_ok=True)
+        stack.stop()
+
+
+def read_addresses(data: Path) -> Addresses:
+    """Addresses of the stack that runs in ``data``.
+
+    Raises:
+        ConfigurationError: none runs there.
+    """
+    try:
+        return Addresses(**json.loads(_state_file(data).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigurationError(f"no stack is running in {data}: 'posefleet up' starts one") from error
+
+
+@contextmanager
+def _lock(data: Path) -> Iterator[IO[str] | None]:
+    """Hold the data folder; none when another process holds it."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "stack.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield lock
+
+
+def _state_file(data: Path) -> Path:
+    return data / "stack.json"
+
+
+def _credentials(data: Path) -> tuple[str, str]:
+    """Key id and secret of the local S3 server, made once."""
+    path = data / "s3-credentials.json"
+    if not path.exists():
+        _write_private(path, json.dumps({"key_id": "posefleet", "secret": secrets.token_urlsafe(24)}))
+    stored = json.loads(path.read_text())
+    return stored["key_id"], stored["secret"]
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+
+
+def _ready(store: S3Store) -> bool:
+    with suppress(Exception):
+        store.head("ready")
+        return True
+    return False
+
+
+def _healthy(url: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"{url}/healthcheck", timeout=1) as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+def _with_project() -> str:
+    """The project's folder first on the path of processes that are started from elsewhere."""
+    return os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))

@@ -1,0 +1,27 @@
+"""The task of the plan queue."""
+
+from schema.messages import FrameBatch, JobReference
+from schema.names import TASK_INFER, TASK_SPLIT
+from schema.settings import current
+from workers.app import app
+from workers.task import FleetTask, store
+
+
+class SplitTask(FleetTask):
+    abstract = True
+    step = "split"
+
+
+@app.task(name=TASK_SPLIT, base=SplitTask, bind=True)
+def split(self: SplitTask, reference: JobReference) -> int:
+    """Cut a video into frame batches."""
+    from producer import split as stage
+    from workers.storage.records import ended, read_job
+
+    if ended(store(), reference.job_id):
+        return 0
+    plan = stage.split(store=store(), job=read_job(store(), reference.job_id), aim=current().batch_frames)
+    for planned in plan.ranges:
+        self.go_on(TASK_INFER, FrameBatch(job_id=plan.job_id, start=planned.start, stop=planned.stop))
+    self.finish_step(reference)
+    return len(plan.ranges)

@@ -1,0 +1,122 @@
+"""The error tree, sorted by what a worker should do about an error.
+
+::
+
+    PosefleetError
+    ├── TransientError            try again later, with back-off
+    │   ├── StorageUnavailable    the object store did not answer, or not in full
+    │   └── BrokerUnavailable     Redis did not answer
+    └── PermanentError            never retried; the job or the command says why
+        ├── VideoError            the upload cannot be read as a video (``reason`` names the kind)
+        ├── SourceMissing         there is no such object
+        ├── SourceChanged         the object was overwritten while the job ran
+        ├── ModelError            the pose model is missing, damaged or not the one asked for
+        ├── MessageError          a message of an unknown version or shape
+        ├── DeadLetter            a batch has used up its attempts
+        └── ConfigurationError    a setting or an option is out of range
+
+Every constructor takes one message, so an error survives the trip through a JSON result.
+Programming mistakes stay ``ValueError`` and ``TypeError`` and are not caught.
+"""
+
+
+class PosefleetError(Exception):
+    """Root of all errors that posefleet raises on purpose."""
+
+    reason = "error"
+
+
+class TransientError(PosefleetError):
+    """The same call may succeed later."""
+
+    reason = "transient"
+
+
+class StorageUnavailable(TransientError):
+    """The object store did not answer, or did not answer in full."""
+
+    reason = "storage_unavailable"
+
+
+class BrokerUnavailable(TransientError):
+    """Redis did not answer."""
+
+    reason = "broker_unavailable"
+
+
+class PermanentError(PosefleetError):
+    """The same call will fail again."""
+
+    reason = "permanent"
+
+
+class VideoError(PermanentError):
+    """The object cannot be read as a video."""
+
+    reason = "not_a_video"
+
+
+class EmptyFile(VideoError):
+    """The object has no bytes."""
+
+    reason = "empty_file"
+
+
+class NoVideoStream(VideoError):
+    """The container has no video stream."""
+
+    reason = "no_video_stream"
+
+
+class EncryptedVideo(VideoError):
+    """The video stream is encrypted."""
+
+    reason = "encrypted"
+
+
+class NoDecoder(VideoError):
+    """No decoder for the stream's codec is built in."""
+
+    reason = "no_decoder"
+
+
+class NoFrames(VideoError):
+    """The stream shows no frame, or none of them decodes."""
+
+    reason = "no_frames"
+
+
+class SourceMissing(PermanentError):
+    """There is no such object."""
+
+    reason = "source_missing"
+
+
+class SourceChanged(PermanentError):
+    """The object was overwritten after the job had been accepted."""
+
+    reason = "source_changed"
+
+
+class ModelError(PermanentError):
+    """The pose model is missing, damaged or not the one that was asked for."""
+
+    reason = "model"
+
+
+class MessageError(PermanentError):
+    """A message has an unknown version or shape."""
+
+    reason = "message"
+
+
+class DeadLetter(PermanentError):
+    """A batch has used up its attempts."""
+
+    reason = "dead_letter"
+
+
+class ConfigurationError(PermanentError):
+    """A setting or an option is out of range."""
+
+    reason = "configuration"

@@ -1,0 +1,97 @@
+"""The Celery application that producers and workers share: queues, limits and delivery, argued in one place.
+
+Redis as a broker loses or repeats work in known ways, so: acknowledge late, never redeliver by rejecting, keep
+messages of a lost connection, restore unacknowledged messages soon after the visibility timeout, and spawn pool
+processes instead of forking them.
+"""
+
+from typing import Any, Protocol
+
+from celery import Celery
+from celery.exceptions import OperationalError
+from kombu import Queue
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+
+from schema.errors import BrokerUnavailable
+from schema.names import QUEUE_PLAN, QUEUES, TASK_QUEUES
+from schema.settings import Settings
+
+_KEY_PREFIX = "posefleet:"
+
+
+class Message(Protocol):
+    """What every task takes as its one argument."""
+
+    job_id: str
+
+    @property
+    def unit(self) -> str: ...
+
+    def to_message(self) -> dict[str, object]: ...
+
+
+def make_app(settings: Settings) -> Celery:
+    """The Celery application for these settings; connects to nothing yet."""
+    app = Celery("posefleet", broker=settings.redis_url, include=["workers.tasks", "producer.tasks"])
+    app.conf.update(
+        task_queues=[Queue(name) for name in QUEUES],
+        task_default_queue=QUEUE_PLAN,
+        task_create_missing_queues=False,
+        task_routes={task: {"queue": queue} for task, queue in TASK_QUEUES.items()},
+        task_serializer="json",
+        accept_content=["json"],
+        task_acks_late=True,
+        task_acks_on_failure_or_timeout=True,
+        task_reject_on_worker_lost=False,
+        task_ignore_result=True,
+        task_soft_time_limit=settings.task_soft_limit_s,
+        task_time_limit=settings.task_limit_s,
+        task_send_sent_event=True,
+        task_track_started=True,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_soft_shutdown_timeout=settings.soft_shutdown_s,
+        worker_pool_start_method="spawn",
+        worker_proc_alive_timeout=120,
+        worker_send_task_events=True,
+        worker_hijack_root_logger=True,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": settings.visibility_timeout_s,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 10,
+            "socket_timeout": 15,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 5,
+            "global_keyprefix": _KEY_PREFIX,
+        },
+        visibility_timeout=settings.visibility_timeout_s,
+        result_expires=86_400,
+    )
+    app.conf.update(
+        {key: True for key in ("task_retry_on_worker_lost", "task_acks_on_failure", "task_acks_on_timeout")}
+    )
+    return app
+
+
+def send(app: Celery, task: str, message: Message) -> None:
+    """Put one message on the task's queue, under an id that people can read.
+
+    Raises:
+        BrokerUnavailable: Redis did not take it.
+    """
+    readable = f"job {message.job_id} {_words(message)}"
+    options: dict[str, Any] = {"queue": TASK_QUEUES[task], "argsrepr": f"({readable})", "kwargsrepr": "{}"}
+    task_id = f"{task.rpartition('.')[2]}-{message.job_id}-{message.unit}"
+    try:
+        app.send_task(task, args=[message.to_message()], task_id=task_id, retry=True, **options)
+    except (OperationalError, BrokerError, RedisError, OSError) as error:
+        raise BrokerUnavailable(f"Redis took no message for {task}: {type(error).__name__}") from error
+
+
+def _words(message: Message) -> str:
+    first, _, last = message.unit.partition("-")
+    return f"frames {int(first)}..{int(last)}" if last else "whole video"

@@ -1,0 +1,76 @@
+"""All settings, read from the environment in one place. Units stand in the names."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schema.errors import ConfigurationError
+
+
+def _folder(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "posefleet"
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable ``POSEFLEET_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="POSEFLEET_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis-protocol server of queues and progress")
+    s3_endpoint: str | None = Field(None, description="S3 server; none is AWS")
+    s3_region: str = Field("us-east-1", description="S3 region")
+    s3_access_key_id: str | None = Field(None, description="none uses boto3's own chain of credentials")
+    s3_secret_access_key: str | None = Field(None, repr=False, description="goes with the access key id")
+    bucket: str = Field("posefleet", min_length=3, description="bucket of jobs and results")
+    model: str = Field("multipose-lightning", description="built-in name, TF-Hub handle or SavedModel folder")
+    backend: str = Field("auto", pattern="^(auto|litert|tensorflow)$", description="auto, litert or tensorflow")
+    model_batch: int = Field(4, ge=1, le=512, description="frames per call of the model")
+    model_threads: int = Field(1, ge=1, description="CPU threads of one worker process's model")
+    warm_model: bool = Field(False, description="load the model when a worker process starts")
+    ready_file: Path | None = Field(None, description="touched when the worker consumes")
+    batch_frames: int = Field(240, ge=1, description="frames per batch that the planner aims at")
+    task_soft_limit_s: int = Field(100, ge=1, description="after this a task is told to give up")
+    task_limit_s: int = Field(120, ge=2, description="after this its process is killed")
+    visibility_timeout_s: int = Field(360, ge=3, description="an unacknowledged message is delivered again after")
+    max_attempts: int = Field(3, ge=1, description="starts of one batch before it is a dead letter")
+    retry_backoff_s: float = Field(1.0, ge=0, description="first wait after a transient error; doubles, with jitter")
+    soft_shutdown_s: float = Field(20.0, ge=0, description="time for running tasks after SIGTERM")
+    cache_dir: Path = Field(
+        default_factory=lambda: _folder("XDG_CACHE_HOME", ".cache"), description="models and compiled code"
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: _folder("XDG_DATA_HOME", ".local/share"), description="data of the local stack"
+    )
+
+    @classmethod
+    def read(cls) -> "Settings":
+        """Settings of this process's environment.
+
+        Raises:
+            ConfigurationError: names the variable and what is valid.
+        """
+        try:
+            settings = cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = f"POSEFLEET_{first['loc'][0]}".upper()
+            raise ConfigurationError(f"{name}={first['input']!r}: {first['msg']}") from error
+        if not settings.task_soft_limit_s < settings.task_limit_s < settings.visibility_timeout_s:
+            raise ConfigurationError(
+                "POSEFLEET_TASK_SOFT_LIMIT_S must be less than POSEFLEET_TASK_LIMIT_S, "
+                "and that less than POSEFLEET_VISIBILITY_TIMEOUT_S"
+            )
+        return settings
+
+    @property
+    def models_dir(self) -> Path:
+        return self.cache_dir / "models"
+
+
+@cache
+def current() -> Settings:
+    """The settings of this process, read once."""
+    return Settings.read()

@@ -1,0 +1,1 @@
+"""Pure numerics: arrays in, arrays out. No Celery, storage, TensorFlow or video library here."""

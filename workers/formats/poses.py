@@ -1,0 +1,33 @@
+"""The poses object of one frame range: a NumPy archive, the same bytes for the same poses."""
+
+import io
+
+import numpy as np
+
+from workers.core.poses import FramePoses, RangePoses
+
+
+def write_poses(poses: RangePoses) -> bytes:
+    """The archive's bytes."""
+    body = io.BytesIO()
+    np.savez_compressed(
+        body,
+        pts=poses.pts,
+        counts=poses.counts,
+        keypoints=poses.people.keypoints,
+        boxes=poses.people.boxes,
+        scores=poses.people.scores,
+        planned=np.int64(poses.planned),
+    )
+    return body.getvalue()
+
+
+def read_poses(body: bytes) -> RangePoses:
+    """Read what `write_poses` wrote.
+
+    Raises:
+        ValueError: the archive is damaged.
+    """
+    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+        people = FramePoses(stored["keypoints"], stored["boxes"], stored["scores"])
+        return RangePoses(stored["pts"], stored["counts"], people, int(stored["planned"]))

@@ -1,0 +1,1 @@
+"""Video in and out: the container's index, frames of a range, drawing, encoding and joining."""

@@ -1,0 +1,73 @@
+"""Publish: join the pieces with the source's sound, then write the manifest, which ends the job."""
+
+from pathlib import Path
+
+from schema.messages import (
+    Manifest,
+    People,
+    Plan,
+    ResultObject,
+    State,
+    StepReport,
+    Stitched,
+    VideoJob,
+)
+from schema.names import ANNOTATED, JobKeys
+from workers.media.writer import join
+from workers.storage.records import about, end, source_file
+from workers.stages.stitch import describe
+from workers.storage.port import ObjectStore
+from workers.storage.ranged import RangedFile
+
+Times = dict[str, tuple[float, float]]
+
+
+def publish(
+    *, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, times: Times, work: Path
+) -> str:
+    """Write the remaining results and the manifest, drop the pieces; the manifest's key."""
+    keys = JobKeys(job.job_id)
+    results, given_up = list(stitched.results), set(stitched.dead_ranges)
+    if job.options.render:
+        annotated, unrendered = _annotate(store, job, plan, keys, work)
+        results.extend(annotated)
+        given_up |= unrendered
+    facts = {
+        **about(job),
+        **plan.stream.model_dump(exclude={"index", "frames"}),
+        "state": State.PARTIAL if given_up else State.SUCCEEDED,
+        "warnings": stitched.warnings,
+        "frames": stitched.frames,
+        "planned_frames": plan.stream.frames,
+        "people": People(tracks=stitched.tracks, max_per_frame=stitched.max_people),
+        "steps": _steps(times, stitched.frames),
+        "dead_ranges": sorted(given_up),
+        "results": results,
+    }
+    end(store, Manifest.model_validate(facts))
+    return keys.manifest
+
+
+def _annotate(
+    store: ObjectStore, job: VideoJob, plan: Plan, keys: JobKeys, work: Path
+) -> tuple[list[ResultObject], set[tuple[int, int]]]:
+    """Join the pieces that there are; the result, and the ranges without a piece."""
+    found = {r: store.head(keys.piece(r.start, r.stop)) for r in plan.ranges}
+    pieces = [RangedFile(store, info) for info in found.values() if info is not None and info.size]
+    missing = {(r.start, r.stop) for r, info in found.items() if info is None}
+    if not pieces:
+        return [], missing
+    path = work / ANNOTATED
+    join(pieces, source_file(store, job), plan.stream, path)
+    store.put_new_file(keys.result(ANNOTATED), path, "video/mp4")
+    return [describe(keys, ANNOTATED, path)], missing
+
+
+def _steps(times: Times, frames: int) -> dict[str, StepReport]:
+    return {
+        step: StepReport(
+            seconds=round(end - start, 3),
+            frames_per_second=round(frames / (end - start), 1) if end > start else None,
+        )
+        for step, (start, end) in times.items()
+    }

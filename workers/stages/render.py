@@ -1,0 +1,54 @@
+"""Render: the frames of one range and its tracks to one piece of the annotated video."""
+
+import io
+from collections.abc import Iterator
+
+from schema.errors import SourceMissing
+from schema.messages import FrameRange, Plan, Stitched, VideoJob
+from schema.names import TRACKS, JobKeys
+from workers.formats.tracks import read_range
+from workers.media.drawing import DrawnPerson
+from workers.media.frames import ShownFrame, decode_range
+from workers.media.writer import encode_piece
+from workers.storage.records import source_file
+from workers.storage.port import ObjectStore
+from workers.storage.ranged import RangedFile
+
+
+def render(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, wanted: FrameRange) -> str:
+    """Draw the people of ``wanted`` on its frames and write the piece; its key. Empty when no frame decodes.
+
+    Raises:
+        VideoError, SourceChanged, SourceMissing, StorageUnavailable
+    """
+    keys = JobKeys(job.job_id)
+    key = keys.piece(wanted.start, wanted.stop)
+    if store.head(key) is None:
+        first = stitched.first_indexes[plan.ranges.index(wanted)]
+        people = _people(store, keys, first, first + wanted.stop - wanted.start)
+        shown = decode_range(source_file(store, job), plan, wanted)
+        body = io.BytesIO()
+        encode_piece(_with_people(shown, people, first), plan.stream, body)
+        store.put_new(key, body.getvalue(), "video/x-nut")
+    return key
+
+
+def _with_people(
+    shown: Iterator[ShownFrame], people: dict[int, list[DrawnPerson]], first: int
+) -> Iterator[tuple[ShownFrame, list[DrawnPerson]]]:
+    for index, frame in enumerate(shown, start=first):
+        yield frame, people.get(index, [])
+
+
+def _people(store: ObjectStore, keys: JobKeys, start: int, stop: int) -> dict[int, list[DrawnPerson]]:
+    """People to draw by frame index, read from the row groups of the track file that hold ``start..stop``."""
+    info = store.head(keys.result(TRACKS))
+    if info is None:
+        raise SourceMissing(f"there is no {keys.result(TRACKS)}")
+    rows = read_range(RangedFile(store, info), start, stop)
+    return {
+        frame: [
+            DrawnPerson(int(track), poses.keypoints[row], poses.boxes[row]) for row, track in enumerate(ids)
+        ]
+        for frame, ids, poses in rows
+    }

@@ -1,0 +1,1 @@
+"""Object storage: the port that stages see, and its S3 adapter."""

@@ -1,0 +1,181 @@
+"""S3, by boto3: the only module that knows it. Its errors leave here as ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from schema.errors import ConfigurationError, PermanentError, SourceChanged, SourceMissing, StorageUnavailable
+from schema.settings import Settings
+from workers.storage.port import ObjectInfo
+
+_MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchBucket"})
+_EXISTS = frozenset({"412", "PreconditionFailed", "ConditionalRequestConflict", "409"})
+_REFUSED = frozenset({"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_PART = 16 << 20
+
+
+class S3Store:
+    """The `ObjectStore` of a bucket on S3."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.bucket = settings.bucket
+        self._client: Any = boto3.client(
+            "s3",
+            endpoint_url=settings.s3_endpoint,
+            region_name=settings.s3_region,
+            aws_access_key_id=settings.s3_access_key_id,
+            aws_secret_access_key=settings.s3_secret_access_key,
+            config=Config(
+                connect_timeout=5,
+                read_timeout=30,
+                retries={"max_attempts": 5, "mode": "standard"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                s3={"addressing_style": "path"} if settings.s3_endpoint else None,
+            ),
+        )
+
+    def ensure_bucket(self) -> None:
+        """Create the bucket unless it is there."""
+        with _translated(f"bucket {self.bucket}"):
+            try:
+                self._client.head_bucket(Bucket=self.bucket)
+            except ClientError as error:
+                if _code(error) not in _MISSING:
+                    raise
+                self._client.create_bucket(Bucket=self.bucket)
+
+    def head(self, key: str, bucket: str | None = None) -> ObjectInfo | None:
+        bucket = bucket or self.bucket
+        with _translated(f"s3://{bucket}/{key}"):
+            try:
+                found = self._client.head_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return None
+                raise
+        return ObjectInfo(bucket, key, found["ETag"], found["ContentLength"])
+
+    def get(self, key: str) -> bytes:
+        with _translated(f"s3://{self.bucket}/{key}"):
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            body: bytes = answer["Body"].read()
+        return body
+
+    def get_or_none(self, key: str) -> bytes | None:
+        try:
+            return self.get(key)
+        except SourceMissing:
+            return None
+
+    def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
+        with _translated(f"s3://{source.bucket}/{source.key}"):
+            try:
+                answer = self._client.get_object(
+                    Bucket=source.bucket, Key=source.key, Range=f"bytes={start}-{stop - 1}", IfMatch=source.etag
+                )
+                body: bytes = answer["Body"].read()
+            except ClientError as error:
+                if _code(error) in _EXISTS:
+                    raise SourceChanged(
+                        f"s3://{source.bucket}/{source.key} was overwritten after the job had been accepted"
+                    ) from error
+                raise
+        if len(body) != stop - start:
+            raise StorageUnavailable(
+                f"s3://{source.bucket}/{source.key} gave {len(body)} bytes for {start}..{stop}"
+            )
+        return body
+
+    def put_new(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
+        with _translated(f"s3://{self.bucket}/{key}"):
+            return self._conditional(
+                lambda: self._client.put_object(
+                    Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
+                )
+            )
+
+    def put_new_file(self, key: str, path: Path, content_type: str, bucket: str | None = None) -> bool:
+        bucket = bucket or self.bucket
+        with _translated(f"s3://{bucket}/{key}"):
+            if path.stat().st_size <= _PART:
+                with path.open("rb") as body:
+                    return self._conditional(
+                        lambda: self._client.put_object(
+                            Bucket=bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
+                        )
+                    )
+            return self._conditional(lambda: self._put_parts(bucket, key, path, content_type))
+
+    def download(self, key: str, path: Path) -> None:
+        with _translated(f"s3://{self.bucket}/{key}"):
+            config = TransferConfig(max_concurrency=4)
+            self._client.download_file(self.bucket, key, str(path), Config=config)
+
+    def objects(self, prefix: str, bucket: str | None = None) -> Iterator[ObjectInfo]:
+        bucket = bucket or self.bucket
+        with _translated(f"s3://{bucket}/{prefix}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            for page in pages:
+                for found in page.get("Contents", []):
+                    yield ObjectInfo(bucket, found["Key"], found["ETag"], found["Size"])
+
+    def delete(self, keys: list[str]) -> None:
+        with _translated(f"s3://{self.bucket}"):
+            for first in range(0, len(keys), 1000):
+                batch = [{"Key": key} for key in keys[first : first + 1000]]
+                self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
+
+    def _conditional(self, write: Any) -> bool:
+        """Run a conditional write; false when somebody else's object is there already."""
+        try:
+            write()
+        except ClientError as error:
+            if _code(error) in _EXISTS:
+                return False
+            raise
+        return True
+
+    def _put_parts(self, bucket: str, key: str, path: Path, content_type: str) -> None:
+        """One multipart upload that becomes visible, or not, in its last request."""
+        upload = self._client.create_multipart_upload(Bucket=bucket, Key=key, ContentType=content_type)
+        name = {"Bucket": bucket, "Key": key, "UploadId": upload["UploadId"]}
+        try:
+            parts = []
+            with path.open("rb") as body:
+                for number, part in enumerate(iter(lambda: body.read(_PART), b""), start=1):
+                    answer = self._client.upload_part(**name, PartNumber=number, Body=part)
+                    parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+            self._client.complete_multipart_upload(**name, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
+        except BaseException:
+            self._client.abort_multipart_upload(**name)
+            raise
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn the vendor's errors about ``what`` into ours."""
+    try:
+        yield
+    except ClientError as error:
+        code = _code(error)
+        if code in _MISSING:
+            raise SourceMissing(f"there is no {what}") from error
+        if code in _REFUSED:
+            raise ConfigurationError(f"the object store refused access to {what} ({code})") from error
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
+        if 400 <= status < 500 and status not in (408, 429):
+            raise PermanentError(f"the object store refused {what} ({code})") from error
+        raise StorageUnavailable(f"the object store failed on {what} ({code})") from error
+    except (BotoCoreError, HTTPClientError, OSError) as error:
+        raise StorageUnavailable(f"the object store did not answer for {what}: {type(error).__name__}") from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))

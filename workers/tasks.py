@@ -1,0 +1,123 @@
+"""The tasks: each unpacks a message, calls one stage, and says what follows.
+
+Importing this module loads no TensorFlow, no PyAV and no boto3.
+"""
+
+from pathlib import Path
+
+from celery.signals import worker_process_init, worker_ready
+
+from schema.messages import FrameBatch, JobReference, Plan, VideoJob
+from schema.names import TASK_INFER, TASK_PUBLISH, TASK_RENDER, TASK_STITCH
+from schema.settings import current
+from workers.app import app
+from workers.task import FleetTask, progress, store, work_folder
+
+
+class InferTask(FleetTask):
+    abstract = True
+    message_type, step, following = FrameBatch, "infer", TASK_STITCH
+
+
+class StitchTask(FleetTask):
+    abstract = True
+    step = "stitch"
+
+    def go_on_with(self, job: VideoJob, plan: Plan) -> None:
+        """Send a render message per range, or publish when nothing is to be rendered."""
+        if not job.options.render:
+            self.go_on(TASK_PUBLISH, JobReference(job_id=job.job_id))
+            return
+        for planned in plan.ranges:
+            self.go_on(TASK_RENDER, FrameBatch(job_id=job.job_id, start=planned.start, stop=planned.stop))
+
+
+class RenderTask(FleetTask):
+    abstract = True
+    message_type, step, following = FrameBatch, "render", TASK_PUBLISH
+
+
+class PublishTask(FleetTask):
+    abstract = True
+    step = "publish"
+
+
+@app.task(name=TASK_INFER, base=InferTask, bind=True)
+def infer(self: InferTask, batch: FrameBatch) -> str | None:
+    """Find people in a frame range."""
+    from workers.models.loaded import model_of
+    from workers.stages import infer as stage
+    from workers.storage.records import ended, read_job, read_plan
+
+    if ended(store(), batch.job_id):
+        return None
+    job, plan = read_job(store(), batch.job_id), read_plan(store(), batch.job_id)
+    wanted = plan.range_of(batch.start, batch.stop)
+    key = stage.infer(store=store(), load_model=model_of, job=job, plan=plan, wanted=wanted)
+    self.finish(batch, len(plan.ranges))
+    return key
+
+
+@app.task(name=TASK_STITCH, base=StitchTask, bind=True)
+def stitch(self: StitchTask, reference: JobReference) -> str | None:
+    """Track people through the whole video."""
+    from workers.stages import stitch as stage
+    from workers.storage.records import ended, read_job, read_plan
+
+    if ended(store(), reference.job_id):
+        return None
+    job, plan = read_job(store(), reference.job_id), read_plan(store(), reference.job_id)
+    with work_folder() as work:
+        stage.stitch(store=store(), job=job, plan=plan, work=Path(work))
+    self.finish_step(reference)
+    self.go_on_with(job, plan)
+    return reference.job_id
+
+
+@app.task(name=TASK_RENDER, base=RenderTask, bind=True)
+def render(self: RenderTask, batch: FrameBatch) -> str | None:
+    """Draw a frame range of the annotated video."""
+    from workers.stages import render as stage
+    from workers.storage.records import ended, read_job, read_plan, read_stitched
+
+    if ended(store(), batch.job_id):
+        return None
+    job, plan = read_job(store(), batch.job_id), read_plan(store(), batch.job_id)
+    stitched = read_stitched(store(), batch.job_id)
+    wanted = plan.range_of(batch.start, batch.stop)
+    key = stage.render(store=store(), job=job, plan=plan, stitched=stitched, wanted=wanted)
+    self.finish(batch, len(plan.ranges))
+    return key
+
+
+@app.task(name=TASK_PUBLISH, base=PublishTask, bind=True)
+def publish(self: PublishTask, reference: JobReference) -> str | None:
+    """Join the pieces and write the manifest."""
+    from workers.stages import publish as stage
+    from workers.storage.records import ended, read_job, read_plan, read_stitched
+
+    if ended(store(), reference.job_id):
+        return None
+    job, plan = read_job(store(), reference.job_id), read_plan(store(), reference.job_id)
+    stitched = read_stitched(store(), reference.job_id)
+    times = progress().times(reference.job_id)
+    with work_folder() as work:
+        return stage.publish(
+            store=store(), job=job, plan=plan, stitched=stitched, times=times, work=Path(work)
+        )
+
+
+@worker_process_init.connect
+def warm_up(**_: object) -> None:
+    """Load the configured model when a pool process of an inferring worker starts, before it takes a message."""
+    if current().warm_model:
+        from workers.models.loaded import warm
+
+        warm(current())
+
+
+@worker_ready.connect
+def say_ready(**_: object) -> None:
+    """Touch the ready file, if one is set: this worker consumes and its processes have what they need."""
+    if current().ready_file is not None:
+        current().ready_file.touch()
