@@ -9,7 +9,7 @@ from producer.fleet import Fleet
 from schema.errors import ConfigurationError
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .3gp .3g2 .flv .wmv .ogv .gif .mxf".split()
+    ".3g2 .3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv".split(" ")
 )
 
 

@@ -1,6 +1,5 @@
 """What people see: progress on a terminal, plain lines in a pipe, tables."""
 
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -76,5 +75,3 @@ def status_line(status: Status) -> str:
     steps = ", ".join(f"{name} {step.done}/{step.total}" for name, step in status.steps.items())
     error = f" – {status.error.message}" if status.error else ""
     return f"{status.job_id}  {status.state:<10} {status.uri}  {steps}{error}"
-
-

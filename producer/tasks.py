@@ -8,6 +8,8 @@ from workers.task import FleetTask, store
 
 
 class SplitTask(FleetTask):
+    """A task of the whole job."""
+
     abstract = True
     step = "split"
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from schema.errors import ConfigurationError, MessageError
 from schema.names import range_name
 
-VERSION = 1
+VERSION: Literal[1] = 1
 
 
 class State(StrEnum):
@@ -159,9 +159,7 @@ class VideoJob(Record):
             "nonce": nonce,
         }
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:20]
-        return cls(
-            job_id=digest, source=source, options=options, model=model, batch_frames=batch_frames, nonce=nonce
-        )
+        return cls(job_id=digest, source=source, options=options, model=model, batch_frames=batch_frames, nonce=nonce)
 
 
 class JobReference(Record):

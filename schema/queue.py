@@ -23,7 +23,8 @@ _KEY_PREFIX = "posefleet:"
 class Message(Protocol):
     """What every task takes as its one argument."""
 
-    job_id: str
+    @property
+    def job_id(self) -> str: ...
 
     @property
     def unit(self) -> str: ...
@@ -71,9 +72,7 @@ def make_app(settings: Settings) -> Celery:
         visibility_timeout=settings.visibility_timeout_s,
         result_expires=86_400,
     )
-    app.conf.update(
-        {key: True for key in ("task_retry_on_worker_lost", "task_acks_on_failure", "task_acks_on_timeout")}
-    )
+    app.conf.update(dict.fromkeys(("task_retry_on_worker_lost", "task_acks_on_failure", "task_acks_on_timeout"), True))
     return app
 
 

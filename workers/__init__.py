@@ -1,0 +1,1 @@
+"""What runs on workers: tasks, stages, and what they are made of."""

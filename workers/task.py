@@ -27,8 +27,8 @@ from schema.queue import send
 from schema.settings import current
 
 if TYPE_CHECKING:
-    from workers.storage.progress import Progress
     from workers.storage.port import ObjectStore
+    from workers.storage.progress import Progress
 
 log = logging.getLogger("posefleet")
 
@@ -101,8 +101,10 @@ class FleetTask(Task):  # type: ignore[misc]
             progress().take_back(asked.job_id, self.step, asked.unit)
 
     def _back_off(self) -> float:
-        return get_exponential_backoff_interval(
-            current().retry_backoff_s, self.request.retries, _LONGEST_WAIT_S, full_jitter=True
+        return float(
+            get_exponential_backoff_interval(
+                current().retry_backoff_s, self.request.retries, _LONGEST_WAIT_S, full_jitter=True
+            )
         )
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:

@@ -3,6 +3,8 @@
 Importing this module loads no TensorFlow, no PyAV and no boto3.
 """
 
+import os
+from importlib import import_module
 from pathlib import Path
 
 from celery.signals import worker_process_init, worker_ready
@@ -15,11 +17,15 @@ from workers.task import FleetTask, progress, store, work_folder
 
 
 class InferTask(FleetTask):
+    """A task per batch; stitch follows the last."""
+
     abstract = True
     message_type, step, following = FrameBatch, "infer", TASK_STITCH
 
 
 class StitchTask(FleetTask):
+    """A task of the whole job."""
+
     abstract = True
     step = "stitch"
 
@@ -33,11 +39,15 @@ class StitchTask(FleetTask):
 
 
 class RenderTask(FleetTask):
+    """A task per batch; publish follows the last."""
+
     abstract = True
     message_type, step, following = FrameBatch, "render", TASK_PUBLISH
 
 
 class PublishTask(FleetTask):
+    """A task of the whole job."""
+
     abstract = True
     step = "publish"
 
@@ -102,22 +112,31 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
     stitched = read_stitched(store(), reference.job_id)
     times = progress().times(reference.job_id)
     with work_folder() as work:
-        return stage.publish(
-            store=store(), job=job, plan=plan, stitched=stitched, times=times, work=Path(work)
-        )
+        return stage.publish(store=store(), job=job, plan=plan, stitched=stitched, times=times, work=Path(work))
 
 
 @worker_process_init.connect
 def warm_up(**_: object) -> None:
-    """Load the configured model when a pool process of an inferring worker starts, before it takes a message."""
+    """Load what the tasks need, and for an inferring worker the model, before a pool process takes a message."""
     if current().warm_model:
         from workers.models.loaded import warm
 
         warm(current())
+    else:
+        for name in ("workers.stages.stitch", "workers.stages.render", "workers.stages.publish"):
+            import_module(name)
+    store()
+    progress()
+    _touch(f"process-{os.getpid()}")
 
 
 @worker_ready.connect
 def say_ready(**_: object) -> None:
-    """Touch the ready file, if one is set: this worker consumes and its processes have what they need."""
-    if current().ready_file is not None:
-        current().ready_file.touch()
+    """Note that this worker consumes."""
+    _touch("consuming")
+
+
+def _touch(name: str) -> None:
+    if (folder := current().ready_dir) is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ class Stack:
         self._settings = settings
         self._report = report
         self._children: list[Child] = []
+        self._servers = 0
         self._taken: set[int] = set()
         self._logs = settings.data_dir / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -83,11 +85,12 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """Stop everything in reverse order: workers finish what fits into their time."""
-        for child in reversed(self._children):
-            child.ask_to_stop()
-        for child in reversed(self._children):
-            child.stop()
+        """Stop workers, which finish what fits into their time, then the servers that they use."""
+        for group in (self._children[self._servers :], self._children[: self._servers]):
+            for child in reversed(group):
+                child.ask_to_stop()
+            for child in reversed(group):
+                child.stop()
         self._children.clear()
 
     def kill(self) -> None:
@@ -107,7 +110,7 @@ class Stack:
     def add_worker(self, name: str, queues: str, processes: int, *, model: bool) -> Child:
         """Start one worker process group and wait until it consumes."""
         child = self._run(self._worker(name, queues, processes, model=model))
-        self._await_worker(child)
+        self._await_worker(child, processes)
         return child
 
     def _start_servers(self) -> None:
@@ -126,6 +129,7 @@ class Stack:
             self._run(s3_command(settings.data_dir, port, self._taken, key_id, secret))
         flower = f"http://127.0.0.1:{free_port(_FLOWER_PORT, self._taken)}"
         self.addresses = Addresses(redis_url, s3_endpoint, key_id, secret, flower)
+        self._servers = len(self._children)
         self._await_servers()
 
     def _await_servers(self) -> None:
@@ -147,7 +151,7 @@ class Stack:
             self._run(self._flower()),
         ]
         for worker in started[:2]:
-            self._await_worker(worker)
+            self._await_worker(worker, cores)
         url = self.addresses.flower_url
         started[2].wait_until(lambda: _healthy(url), _START_S)
         self._report(f"workers {cores} for infer, {cores} for plan, stitch, render, publish")
@@ -162,17 +166,19 @@ class Stack:
         environment = {
             **self.addresses.environment(),
             "POSEFLEET_WARM_MODEL": "1" if model else "0",
-            "POSEFLEET_READY_FILE": str(self._ready_file(name)),
+            "POSEFLEET_READY_DIR": str(self._ready_folder(name)),
             "REMAP_SIGTERM": "SIGQUIT",
             "PYTHONPATH": _with_project(),
         }
-        self._ready_file(name).unlink(missing_ok=True)
+        shutil.rmtree(self._ready_folder(name), ignore_errors=True)
         return Command(name, arguments, environment, patience_s=self._settings.soft_shutdown_s + 3)
 
-    def _await_worker(self, child: Child) -> None:
-        child.wait_until(self._ready_file(child.name).exists, _START_S)
+    def _await_worker(self, child: Child, processes: int) -> None:
+        """Wait until the worker consumes and all its processes have loaded what they need."""
+        folder = self._ready_folder(child.name)
+        child.wait_until(lambda: len(list(folder.glob("*"))) > processes, _START_S)
 
-    def _ready_file(self, name: str) -> Path:
+    def _ready_folder(self, name: str) -> Path:
         return self._logs / f"{name}.ready"
 
     def _flower(self) -> Command:

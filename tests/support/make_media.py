@@ -10,12 +10,15 @@ from typing import Any
 import av
 
 WIDTH, HEIGHT = 854, 480
+ENCODER = {"crf": "27", "preset": "veryslow", "g": "60"}
 
 
 def main(source: str, target: str) -> None:
     with av.open(source) as demo, av.open(target, "w", options={"movflags": "+faststart"}) as clip:
         picture, sound = demo.streams.video[0], demo.streams.audio[0]
-        video: Any = clip.add_stream("libx264", rate=Fraction(30), options={"crf": "27", "preset": "veryslow", "g": "60"})
+        video: Any = clip.add_stream(
+            "libx264", rate=Fraction(30), options={"crf": "27", "preset": "veryslow", "g": "60"}
+        )
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.codec_context.time_base = picture.time_base
         audio = clip.add_stream_from_template(sound)

@@ -10,10 +10,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from workers.core.poses import POSE_VALUES
+
 Floats = NDArray[np.float32]
 
-POSE_VALUES = 56
-"""17 x (y, x, confidence), ymin, xmin, ymax, xmax, score."""
 _KEYPOINTS = 17
 _PEAK_TOLERANCE = np.float32(1.0132789611816406e-06)
 _SCORED_ABOVE = np.float32(0.126953125)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.core.decoder import POSE_VALUES
 from workers.core.letterbox import Letterbox
+
+POSE_VALUES = 56
+"""Values of a pose as the model gives it: 17 x (y, x, confidence), ymin, xmin, ymax, xmax, score."""
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,7 @@ class Tracker:
             if similarity[t, p] < self._rules.min_similarity:
                 continue
             row = rows[p]
-            free[t].update(
-                poses.keypoints[row].astype(np.float64), poses.boxes[row].astype(np.float64), time_s
-            )
+            free[t].update(poses.keypoints[row].astype(np.float64), poses.boxes[row].astype(np.float64), time_s)
             ids[row] = free[t].track_id
             claimed.add(int(t))
         return [track for t, track in enumerate(free) if t not in claimed]

@@ -1,10 +1,11 @@
 """``tracks.parquet``: one row per frame and track, pixels of the picture as displayed."""
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -82,7 +83,7 @@ def _table(rows: list[tuple[int, float, NDArray[np.int32], FramePoses]]) -> pa.T
     return pa.Table.from_arrays([pa.array(column) for column in columns], schema=SCHEMA)
 
 
-def read_range(file: IO[bytes], start: int, stop: int) -> Iterator[tuple[int, NDArray[np.int32], FramePoses]]:
+def read_range(file: io.RawIOBase, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.int32], FramePoses]]:
     """Frames ``start..stop`` that show people: frame index, ``[people]`` track ids, their poses."""
     window = (pc.field("frame_index") >= start) & (pc.field("frame_index") < stop)
     table = pq.read_table(file, filters=window)

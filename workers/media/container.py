@@ -29,11 +29,9 @@ def opened(file: RangedFile) -> Iterator[InputContainer]:
         raise EmptyFile("the file is empty")
     file.seek(0)
     try:
-        container = av.open(file, options={"format_whitelist": FORMATS})
+        container: Any = av.open(file, options={"format_whitelist": FORMATS})
     except (av.FFmpegError, ValueError) as error:
-        raise VideoError(
-            "the file is not a video of a known container, or its index is cut off or damaged"
-        ) from error
+        raise VideoError("the file is not a video of a known container, or its index is cut off or damaged") from error
     with container:
         yield container
 
@@ -48,11 +46,11 @@ def video_stream(container: InputContainer) -> VideoStream:
     streams: list[Any] = [s for s in container.streams.video if not is_cover(s)]
     if not streams:
         raise NoVideoStream("the file has no video stream")
-    best = container.streams.best("video")
-    chosen = best if best in streams else streams[0]
+    best: Any = container.streams.best("video")
+    chosen: VideoStream = best if best in streams else streams[0]
     if chosen.codec_context is None:
         raise NoDecoder("there is no decoder for the file's video stream")
-    return chosen  # type: ignore[no-any-return]
+    return chosen
 
 
 def is_cover(stream: Any) -> bool:

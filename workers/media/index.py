@@ -6,6 +6,7 @@ payload of an MP4 or MOV file is left out (zeros stand in for it), so only the i
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -88,7 +89,7 @@ def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
         encrypted = encrypted or packet.has_sidedata("encryption_info")
         try:
             for frame in packet.decode():
-                return frame  # type: ignore[return-value]
+                return frame
         except av.FFmpegError:
             pass
         if number >= _PROBED_PACKETS:
@@ -175,14 +176,16 @@ def _variable(pts: NDArray[np.int64]) -> bool:
 
 def _orientation(frame: VideoFrame) -> Orientation:
     return next(
-        (Orientation.of_matrix(bytes(data)) for data in list(frame.side_data) if data.type.name == _DISPLAY_MATRIX),
+        (Orientation.of_matrix(bytes(data)) for data in _side_data(frame) if data.type.name == _DISPLAY_MATRIX),
         Orientation(),
     )
 
 
-def _warnings(
-    stream: VideoStream, packets: int, file: RangedFile, holes: list[tuple[int, int]]
-) -> tuple[str, ...]:
+def _side_data(frame: Any) -> list[Any]:
+    return list(frame.side_data)
+
+
+def _warnings(stream: VideoStream, packets: int, file: RangedFile, holes: list[tuple[int, int]]) -> tuple[str, ...]:
     """What is missing from a file that was cut off."""
     promised = len(stream.index_entries) if holes else packets
     missing = promised - packets if stream.index_entries and holes and holes[-1][1] >= file.size else 0

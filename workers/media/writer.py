@@ -47,13 +47,11 @@ class Annotator:
         width, height = self.width, self.height
         if self._orientation.swaps_sides:
             width, height = height, width
-        scaled = self._reformatter.reformat(
-            frame, width, height, "yuv420p", dst_color_range=ColorRange.MPEG, threads=1
-        )
+        scaled = self._reformatter.reformat(frame, width, height, "yuv420p", dst_color_range=ColorRange.MPEG, threads=1)
         flat = np.empty(self.width * self.height * 3 // 2, np.uint8)
         planes = self._planes(flat)
         for target, plane in zip(planes, scaled.planes, strict=True):
-            stored = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+            stored = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
             target[...] = self._orientation.apply(stored)
         Canvas(*planes).people([self._scaled(person) for person in people])
         made = VideoFrame.from_ndarray(flat.reshape(-1, self.width), format="yuv420p")
@@ -76,9 +74,7 @@ class Annotator:
         return DrawnPerson(person.track_id, keypoints, box.astype(np.float32))
 
 
-def encode_piece(
-    frames: Iterable[tuple[ShownFrame, list[DrawnPerson]]], stream: Stream, target: IO[bytes]
-) -> int:
+def encode_piece(frames: Iterable[tuple[ShownFrame, list[DrawnPerson]]], stream: Stream, target: IO[bytes]) -> int:
     """Draw and encode ``frames`` into one closed piece without B-frames; how many there were."""
     annotator = Annotator(stream)
     time_base = Fraction(stream.time_base)
@@ -130,11 +126,11 @@ def _join_with_audio(output: Any, video: Any, pieces: list[RangedFile], source: 
             output.mux(packet)
 
 
-def _time(timed: tuple[float, Packet]) -> float:
+def _time(timed: tuple[float, Packet[Any]]) -> float:
     return timed[0]
 
 
-def _piece_packets(pieces: list[RangedFile], video: Any) -> Iterator[tuple[float, Packet]]:
+def _piece_packets(pieces: list[RangedFile], video: Any) -> Iterator[tuple[float, Packet[Any]]]:
     for piece in pieces:
         with opened(piece) as container:
             for packet in container.demux(container.streams.video[0]):
@@ -144,7 +140,7 @@ def _piece_packets(pieces: list[RangedFile], video: Any) -> Iterator[tuple[float
                     yield time, packet
 
 
-def _audio_packets(container: Any, output: Any) -> Iterator[tuple[float, Packet]]:
+def _audio_packets(container: Any, output: Any) -> Iterator[tuple[float, Packet[Any]]]:
     source = container.streams.audio[0]
     if source.codec_context is None:
         return iter(())
@@ -153,7 +149,7 @@ def _audio_packets(container: Any, output: Any) -> Iterator[tuple[float, Packet]
     return _encoded(container, source, output.add_stream("aac", rate=source.codec_context.sample_rate or 48_000))
 
 
-def _copied(container: Any, source: Any, target: Any) -> Iterator[tuple[float, Packet]]:
+def _copied(container: Any, source: Any, target: Any) -> Iterator[tuple[float, Packet[Any]]]:
     for packet in container.demux(source):
         if packet.dts is not None:
             time = float(packet.dts * packet.time_base)
@@ -161,7 +157,7 @@ def _copied(container: Any, source: Any, target: Any) -> Iterator[tuple[float, P
             yield time, packet
 
 
-def _encoded(container: Any, source: Any, target: Any) -> Iterator[tuple[float, Packet]]:
+def _encoded(container: Any, source: Any, target: Any) -> Iterator[tuple[float, Packet[Any]]]:
     layout = "stereo" if source.codec_context.channels > 1 else "mono"
     target.layout = layout
     resampler = AudioResampler("fltp", layout, target.rate, frame_size=1024)
@@ -176,7 +172,7 @@ def _encoded(container: Any, source: Any, target: Any) -> Iterator[tuple[float, 
     yield from _timed(target.encode(None))
 
 
-def _timed(packets: list[Packet]) -> Iterator[tuple[float, Packet]]:
+def _timed(packets: list[Packet[Any]]) -> Iterator[tuple[float, Packet[Any]]]:
     for packet in packets:
         if packet.dts is not None and packet.time_base is not None:
             yield float(packet.dts * packet.time_base), packet

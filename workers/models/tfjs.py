@@ -123,7 +123,9 @@ def _add_node(graph: Any, name: str, op: str, inputs: list[str], attributes: dic
 
 def _set_attribute(target: Any, value: dict[str, Any]) -> None:
     """Copy one attribute from its JSON form (protobuf's, with base64 strings) to ``target``."""
-    kind, content = next(iter(value.items())) if value else ("", None)
+    kind: str
+    content: Any
+    kind, content = next(iter(value.items()), ("", None))
     if kind == "type":
         target.type = tf.compat.v1.AttrValue(type=content).type if isinstance(content, int) else _data_type(content)
     elif kind == "s":

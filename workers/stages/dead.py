@@ -4,13 +4,11 @@ import json
 
 from schema.messages import FrameBatch
 from schema.names import JobKeys
-from workers.storage.records import failure
 from workers.storage.port import ObjectStore
+from workers.storage.records import failure
 
 
-def bury(
-    *, store: ObjectStore, step: str, batch: FrameBatch, error: BaseException, trace: str, worker: str
-) -> str:
+def bury(*, store: ObjectStore, step: str, batch: FrameBatch, error: BaseException, trace: str, worker: str) -> str:
     """Write the dead letter of ``batch``; its key."""
     key = JobKeys(batch.job_id).dead(step, batch.start, batch.stop)
     record = {

@@ -14,9 +14,9 @@ from workers.core.poses import FramePoses, RangePoses, to_picture
 from workers.formats.poses import write_poses
 from workers.media.frames import ModelScaler, decode_range
 from workers.models.port import PoseModel
-from workers.storage.records import source_file
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
+from workers.storage.records import source_file
 
 _AHEAD = 4
 """Model batches decoded ahead of the model."""
@@ -39,9 +39,7 @@ def infer(
     return key
 
 
-def infer_range(
-    model: PoseModel, file: RangedFile, options: Options, plan: Plan, wanted: FrameRange
-) -> RangePoses:
+def infer_range(model: PoseModel, file: RangedFile, options: Options, plan: Plan, wanted: FrameRange) -> RangePoses:
     """People of the frames of ``wanted``; decoding runs ahead of the model in a thread of its own."""
     letterbox = Letterbox.fit(plan.stream.display_width, plan.stream.display_height, options.input_size)
     times: list[NDArray[np.int64]] = []
@@ -64,9 +62,7 @@ def _joined(times: list[NDArray[np.int64]], found: list[FramePoses], wanted: Fra
     return RangePoses(pts, counts, people, wanted.stop - wanted.start)
 
 
-def _batches(
-    file: RangedFile, plan: Plan, wanted: FrameRange, letterbox: Letterbox, size: int
-) -> Iterator[Batch]:
+def _batches(file: RangedFile, plan: Plan, wanted: FrameRange, letterbox: Letterbox, size: int) -> Iterator[Batch]:
     """Full model batches, the last one perhaps shorter."""
     scaler = ModelScaler(plan.stream, letterbox)
     shape = (size, letterbox.padded_height, letterbox.padded_width, 3)

@@ -14,17 +14,15 @@ from schema.messages import (
 )
 from schema.names import ANNOTATED, JobKeys
 from workers.media.writer import join
-from workers.storage.records import about, end, source_file
 from workers.stages.stitch import describe
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
+from workers.storage.records import about, end, source_file
 
 Times = dict[str, tuple[float, float]]
 
 
-def publish(
-    *, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, times: Times, work: Path
-) -> str:
+def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, times: Times, work: Path) -> str:
     """Write the remaining results and the manifest, drop the pieces; the manifest's key."""
     keys = JobKeys(job.job_id)
     results, given_up = list(stitched.results), set(stitched.dead_ranges)

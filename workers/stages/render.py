@@ -10,9 +10,9 @@ from workers.formats.tracks import read_range
 from workers.media.drawing import DrawnPerson
 from workers.media.frames import ShownFrame, decode_range
 from workers.media.writer import encode_piece
-from workers.storage.records import source_file
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
+from workers.storage.records import source_file
 
 
 def render(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, wanted: FrameRange) -> str:
@@ -47,8 +47,6 @@ def _people(store: ObjectStore, keys: JobKeys, start: int, stop: int) -> dict[in
         raise SourceMissing(f"there is no {keys.result(TRACKS)}")
     rows = read_range(RangedFile(store, info), start, stop)
     return {
-        frame: [
-            DrawnPerson(int(track), poses.keypoints[row], poses.boxes[row]) for row, track in enumerate(ids)
-        ]
+        frame: [DrawnPerson(int(track), poses.keypoints[row], poses.boxes[row]) for row, track in enumerate(ids)]
         for frame, ids, poses in rows
     }

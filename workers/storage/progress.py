@@ -17,7 +17,8 @@ _CLAIM_S = 60
 _FINISH = """
 redis.call('SADD', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('HSET', KEYS[3], ARGV[5] .. ':end', redis.call('TIME')[1] .. '.' .. string.format('%06d', redis.call('TIME')[2]))
+local now = redis.call('TIME')
+redis.call('HSET', KEYS[3], ARGV[5] .. ':end', now[1] .. '.' .. string.format('%06d', now[2]))
 redis.call('EXPIRE', KEYS[3], ARGV[4])
 if redis.call('SCARD', KEYS[1]) < tonumber(ARGV[2]) then return 0 end
 if redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[3]) then return 1 end
@@ -60,7 +61,7 @@ class Progress:
         """Mark a unit as done; true for the one caller that may go on to what follows the step."""
         keys = ProgressKeys(job_id)
         with _translated():
-            arguments = [unit, units, _CLAIM_S, _KEPT_S, step]
+            arguments: list[str | int] = [unit, units, _CLAIM_S, _KEPT_S, step]
             return bool(self._finish(keys=[keys.done(step), keys.claim(step), keys.times], args=arguments))
 
     def done(self, job_id: str, step: str) -> set[str]:

@@ -54,9 +54,12 @@ class RangedFile(io.RawIOBase):
         stop = self.size if size < 0 else min(self.size, self._position + size)
         if stop <= self._position:
             return b""
-        found = self._at(self._position, stop - self._position)
-        self._position += len(found)
-        return found
+        parts = []
+        while self._position < stop:
+            part = self._at(self._position, stop - self._position)
+            self._position += len(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _at(self, position: int, size: int) -> bytes:
         """Up to ``size`` bytes at ``position``, at least one."""

@@ -88,9 +88,7 @@ class S3Store:
                     ) from error
                 raise
         if len(body) != stop - start:
-            raise StorageUnavailable(
-                f"s3://{source.bucket}/{source.key} gave {len(body)} bytes for {start}..{stop}"
-            )
+            raise StorageUnavailable(f"s3://{source.bucket}/{source.key} gave {len(body)} bytes for {start}..{stop}")
         return body
 
     def put_new(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:

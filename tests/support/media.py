@@ -1,0 +1,36 @@
+"""Where test videos are, and a file on disk as the object store that readers expect."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from workers.storage.port import ObjectInfo
+from workers.storage.ranged import RangedFile
+
+CLIP = Path(__file__).parents[1] / "media" / "flip.mp4"
+SHARED = Path(os.environ.get("POSEFLEET_TEST_MEDIA", Path(__file__).parents[3] / "shared" / "media"))
+
+
+def shared(name: str) -> Path:
+    """A file of the larger media folder; skips where the folder is not, fails where it must be."""
+    path = SHARED / name
+    if not path.exists():
+        if os.environ.get("POSEFLEET_TEST_REQUIRE_ALL"):
+            pytest.fail(f"{path} is missing")
+        pytest.skip(f"{path} is missing")
+    return path
+
+
+class Disk:
+    """Just enough of an object store to read files."""
+
+    def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
+        with open(source.key, "rb") as stream:
+            stream.seek(start)
+            return stream.read(stop - start)
+
+
+def ranged(path: Path) -> RangedFile:
+    """``path`` as the readers see an object in storage."""
+    return RangedFile(Disk(), ObjectInfo("", str(path), "", path.stat().st_size))  # type: ignore[arg-type]

@@ -1,0 +1,126 @@
+"""The container's index: what is shown, when, and how little of the file is read for it."""
+
+import av
+import numpy as np
+import pytest
+
+from schema.errors import EmptyFile, EncryptedVideo, NoFrames, NoVideoStream, VideoError
+from tests.support.media import CLIP, ranged, shared
+from workers.media.index import read_index
+from workers.media.isobmff import payload_ranges
+from workers.media.orientation import Orientation
+
+AWKWARD = {
+    "anamorphic_sar4_3.mp4": (120, 640, 360, 4.0),
+    "anim.gif": (30, 320, 180, 1.99),
+    "audio_longer_than_video.mp4": (120, 640, 360, 4.0),
+    "av1_svt.mkv": (60, 640, 360, 2.0),
+    "base.mp4": (120, 640, 360, 4.0),
+    "cover_art_b.mp4": (120, 640, 360, 4.0),
+    "editlist_preroll_cut.mp4": (62, 640, 360, 2.1),
+    "fps240.mp4": (240, 320, 180, 1.0),
+    "h264_single_keyframe.mp4": (120, 640, 360, 4.0),
+    "hevc10_opengop.mp4": (120, 640, 360, 4.0),
+    "internal_emulator_transformer_output_270_rotated.mp4": (149, 720, 1280, 4.972),
+    "long_180p_av1.mp4": (21766, 320, 180, 362.767),
+    "mirrored_metadata.mp4": (120, 640, 360, 4.0),
+    "mjpeg_pcm.avi": (60, 640, 360, 2.0),
+    "odd_641x361_vp9.webm": (60, 641, 361, 2.0),
+    "prores422lt.mov": (40, 640, 360, 1.333),
+    "resolution_change_midstream.ts": (240, 640, 360, 8.0),
+    "rot90_metadata.mp4": (120, 640, 360, 4.0),
+    "sample_edit_list.mp4": (77, 1080, 1920, 2.568),
+    "sample_partially_fragmented.mp4": (30, 1080, 720, 1.001),
+    "two_frames.mp4": (2, 640, 360, 0.067),
+    "vfr_dropped_frames.mp4": (79, 640, 360, 4.033),
+    "vp9_alpha.webm": (60, 640, 360, 2.0),
+}
+
+REFUSED = {
+    "audio_only.mp4": NoVideoStream,
+    "empty_file.mp4": EmptyFile,
+    "encrypted_cenc.mp4": EncryptedVideo,
+    "invalid-bitstream.webm": NoFrames,
+    "truncated_no_moov.mp4": VideoError,
+}
+
+
+def test_the_clip():
+    stream = read_index(ranged(CLIP)).stream
+    assert (stream.frames, stream.display_width, stream.display_height) == (230, 854, 480)
+    assert stream.has_audio
+    assert not stream.variable_frame_rate
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("name", AWKWARD)
+def test_real_files_are_read_right(name):
+    stream = read_index(ranged(shared(f"awkward/{name}"))).stream
+    frames, width, height, duration = AWKWARD[name]
+    assert (stream.frames, stream.display_width, stream.display_height) == (frames, width, height)
+    assert stream.duration_s == pytest.approx(duration, abs=0.001)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_video_has_a_name(name):
+    with pytest.raises(REFUSED[name]) as caught:
+        read_index(ranged(shared(f"awkward/{name}")))
+    assert type(caught.value) is REFUSED[name]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("name", ["people/sports2d_demo.mp4", "awkward/internal_emulator_transformer_output.mp4"])
+def test_leaving_the_payload_out_changes_nothing(name):
+    path = shared(name)
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(container.streams.video[0]) if p.size]
+    table = read_index(ranged(path)).table
+    assert table.pts.tolist() == sorted(p.pts for p in packets)
+    assert table.key_pts.tolist() == sorted(p.pts for p in packets if p.is_keyframe)
+
+
+@pytest.mark.media
+def test_only_the_index_is_fetched():
+    file = ranged(shared("people/sports2d_demo.mp4"))
+    read_index(file)
+    assert file.fetched < 0.35 * file.size
+
+
+@pytest.mark.media
+def test_a_cut_off_file_says_how_much_is_missing():
+    index = read_index(ranged(shared("awkward/truncated_after_moov_b.mp4")))
+    assert index.stream.frames == 42
+    assert index.warnings == ("the file is cut off: 78 of 120 frames of its index are not there",)
+
+
+def test_text_is_no_video(tmp_path):
+    path = tmp_path / "notes.mp4"
+    path.write_text("not a video at all\n" * 100)
+    assert payload_ranges(ranged(path)) == []
+    with pytest.raises(VideoError, match="not a video of a known container"):
+        read_index(ranged(path))
+
+
+def test_a_playlist_in_disguise_opens_nothing(tmp_path):
+    path = tmp_path / "playlist.mp4"
+    path.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile://{CLIP}\n#EXT-X-ENDLIST\n")
+    with pytest.raises(VideoError, match="not a video of a known container"):
+        read_index(ranged(path))
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_orientation_is_read_from_the_matrix_it_would_make(rotation, mirrored):
+    cosine, sine = round(np.cos(np.radians(rotation))), round(np.sin(np.radians(rotation)))
+    a, b, c, d = cosine, sine, -sine, cosine
+    if mirrored:
+        a, b = -a, -b
+    matrix = np.array([a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30], "<i4").tobytes()
+    assert Orientation.of_matrix(matrix) == Orientation(rotation, mirrored)
+
+
+def test_a_quarter_turn_clockwise_brings_the_left_column_to_the_top():
+    picture = np.array([[1, 2], [3, 4], [5, 6]])
+    assert Orientation(90).apply(picture).tolist() == [[5, 3, 1], [6, 4, 2]]
+    assert Orientation(0, mirrored=True).apply(picture).tolist() == [[2, 1], [4, 3], [6, 5]]

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producer.planner import cut, frame_ranges, target_frames
+
+KEYS = st.lists(st.integers(0, 5000), unique=True).map(lambda keys: np.array(sorted(keys), np.int64))
+
+
+@given(st.integers(1, 5000), KEYS, st.integers(1, 700), st.booleans())
+def test_ranges_cover_every_frame_once(frames, keys, target, exact):
+    ranges = cut(frames, keys[keys < frames], target, exact=exact)
+    assert [start for start, _ in ranges] == [0, *(stop for _, stop in ranges[:-1])]
+    assert ranges[-1][1] == frames
+    assert all(start < stop for start, stop in ranges)
+
+
+@given(st.integers(1, 5000), st.integers(1, 700))
+def test_exact_ranges_have_the_asked_length_but_for_the_last(frames, target):
+    lengths = [stop - start for start, stop in cut(frames, np.zeros(0, np.int64), target, exact=True)]
+    assert all(length == target for length in lengths[:-1])
+    assert lengths[-1] <= target
+
+
+def test_cuts_move_to_a_key_frame_in_reach():
+    assert cut(300, np.array([0, 90, 210]), 100, exact=False) == [(0, 90), (90, 210), (210, 300)]
+
+
+def test_a_short_rest_joins_the_range_before_it():
+    assert cut(210, np.array([0]), 100, exact=False) == [(0, 100), (100, 210)]
+
+
+def test_short_videos_are_shared_by_several_workers():
+    assert target_frames(230, 240) == 58
+    assert target_frames(20, 240) == 32
+    assert target_frames(100_000, 240) == 240
+
+
+def test_each_range_begins_decoding_at_the_key_frame_before_it():
+    pts = np.arange(10) * 100
+    ranges = frame_ranges([(0, 4), (4, 10)], pts, np.array([0, 300, 700]), np.array([-50, 250, 650]))
+    assert [r.seek_dts for r in ranges] == [None, 250]
+    assert [r.end_pts for r in ranges] == [400, None]
+
+
+@pytest.mark.parametrize(("frames", "target"), [(0, 5), (5, 0)])
+def test_nothing_to_cut_is_a_mistake(frames, target):
+    with pytest.raises(ValueError, match="cannot cut"):
+        cut(frames, np.zeros(0, np.int64), target, exact=True)
