@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from producer.fleet import Fleet, Job, Status
+from producer.fleet import Fleet, Job, Status, parse_uri
 from producer.show import Watch, status_line, summary
 from producer.stack.stack import read_addresses, running_stack
 from schema.errors import ConfigurationError, PosefleetError
@@ -121,6 +121,8 @@ def enqueue(
 ) -> None:
     """Accept videos in object storage; print a job id for each. The same video twice is the same job."""
     options = Options.checked(input_size=input_size, max_people=max_people, min_score=min_score, render=render)
+    for uri in uris:
+        parse_uri(uri)
     fleet = Fleet(_settings())
     jobs = [fleet.enqueue(uri, options, batch_frames=batch_frames, force=force) for uri in uris]
     if as_json:

@@ -79,11 +79,13 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input_size: Annotated[int, Field(ge=128, le=768, multiple_of=32)] = 256
+    input_size: Annotated[
+        int, Field(ge=128, le=768, multiple_of=32, description="a multiple of 32 from 128 to 768")
+    ] = 256
     """Longer side of the model's input in pixels, a multiple of 32."""
-    max_people: Annotated[int, Field(ge=1, le=100)] = 6
+    max_people: Annotated[int, Field(ge=1, le=100, description="1 to 100")] = 6
     """Most people reported in one frame."""
-    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.2
+    min_score: Annotated[float, Field(ge=0.0, le=1.0, description="0 to 1")] = 0.2
     """Poses with a lower person score take no part in tracks."""
     render: bool = True
     """Write ``annotated.mp4``."""
@@ -99,8 +101,9 @@ class Options(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"]).replace("_", "-")
-            raise ConfigurationError(f"--{name} {first['input']}: {first['msg'].lower()}") from error
+            name = str(first["loc"][0])
+            valid = cls.model_fields[name].description if name in cls.model_fields else "there is no such option"
+            raise ConfigurationError(f"--{name.replace('_', '-')} {first['input']}: {valid}") from error
 
 
 class Source(BaseModel):

@@ -107,6 +107,10 @@ class Stack:
     def children(self) -> list[Child]:
         return list(self._children)
 
+    def forget(self, child: Child) -> None:
+        """Take a child that has ended off the list."""
+        self._children.remove(child)
+
     def add_worker(self, name: str, queues: str, processes: int, *, model: bool) -> Child:
         """Start one worker process group and wait until it consumes."""
         child = self._run(self._worker(name, queues, processes, model=model))

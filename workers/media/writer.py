@@ -126,11 +126,11 @@ def _join_with_audio(output: Any, video: Any, pieces: list[RangedFile], source: 
             output.mux(packet)
 
 
-def _time(timed: tuple[float, Packet[Any]]) -> float:
+def _time(timed: tuple[float, "Packet[Any]"]) -> float:
     return timed[0]
 
 
-def _piece_packets(pieces: list[RangedFile], video: Any) -> Iterator[tuple[float, Packet[Any]]]:
+def _piece_packets(pieces: list[RangedFile], video: Any) -> Iterator[tuple[float, "Packet[Any]"]]:
     for piece in pieces:
         with opened(piece) as container:
             for packet in container.demux(container.streams.video[0]):
@@ -140,7 +140,7 @@ def _piece_packets(pieces: list[RangedFile], video: Any) -> Iterator[tuple[float
                     yield time, packet
 
 
-def _audio_packets(container: Any, output: Any) -> Iterator[tuple[float, Packet[Any]]]:
+def _audio_packets(container: Any, output: Any) -> Iterator[tuple[float, "Packet[Any]"]]:
     source = container.streams.audio[0]
     if source.codec_context is None:
         return iter(())
@@ -149,7 +149,7 @@ def _audio_packets(container: Any, output: Any) -> Iterator[tuple[float, Packet[
     return _encoded(container, source, output.add_stream("aac", rate=source.codec_context.sample_rate or 48_000))
 
 
-def _copied(container: Any, source: Any, target: Any) -> Iterator[tuple[float, Packet[Any]]]:
+def _copied(container: Any, source: Any, target: Any) -> Iterator[tuple[float, "Packet[Any]"]]:
     for packet in container.demux(source):
         if packet.dts is not None:
             time = float(packet.dts * packet.time_base)
@@ -157,7 +157,7 @@ def _copied(container: Any, source: Any, target: Any) -> Iterator[tuple[float, P
             yield time, packet
 
 
-def _encoded(container: Any, source: Any, target: Any) -> Iterator[tuple[float, Packet[Any]]]:
+def _encoded(container: Any, source: Any, target: Any) -> Iterator[tuple[float, "Packet[Any]"]]:
     layout = "stereo" if source.codec_context.channels > 1 else "mono"
     target.layout = layout
     resampler = AudioResampler("fltp", layout, target.rate, frame_size=1024)
@@ -172,7 +172,7 @@ def _encoded(container: Any, source: Any, target: Any) -> Iterator[tuple[float, 
     yield from _timed(target.encode(None))
 
 
-def _timed(packets: list[Packet[Any]]) -> Iterator[tuple[float, Packet[Any]]]:
+def _timed(packets: list["Packet[Any]"]) -> Iterator[tuple[float, "Packet[Any]"]]:
     for packet in packets:
         if packet.dts is not None and packet.time_base is not None:
             yield float(packet.dts * packet.time_base), packet

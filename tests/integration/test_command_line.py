@@ -1,0 +1,115 @@
+"""The command line as people use it, in processes of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from producer.stack.stack import Stack
+from tests.support.media import CLIP, shared
+
+
+def posefleet(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "producer", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+@pytest.mark.stack
+@pytest.mark.media
+def test_good_videos_are_delivered_beside_bad_ones(stack: Stack, tmp_path: Path):
+    given = tmp_path / "videos"
+    given.mkdir()
+    shutil.copy(shared("people/store-aisle-detection.mp4"), given / "aisle.mp4")
+    shutil.copy(shared("awkward/empty_file.mp4"), given / "empty.mp4")
+    shutil.copy(shared("awkward/audio_only.mp4"), given / "sound.mp4")
+    shutil.copy(shared("awkward/truncated_no_moov.mp4"), given / "cut.mp4")
+    (given / "cut.mov").write_text("just text\n")
+    out = tmp_path / "out"
+    done = posefleet("run", given, "s3://posefleet/missing.mp4", "--out", out, **data_of(stack))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert sorted(p.name for p in (out / "aisle").iterdir()) == ["annotated.mp4", "manifest.json", "tracks.parquet"]
+    reasons = {
+        folder.name: json.loads((folder / "manifest.json").read_text())["error"]
+        for folder in out.iterdir()
+        if folder.name != "aisle"
+    }
+    assert {name: error["reason"] for name, error in reasons.items()} == {
+        "cut-mov": "not_a_video",
+        "cut-mp4": "not_a_video",
+        "empty": "empty_file",
+        "missing": "source_missing",
+        "sound": "no_video_stream",
+    }
+    assert "FAILED empty: the file is empty" in done.stdout
+    assert "aisle: succeeded" in done.stdout
+
+
+@pytest.mark.stack
+def test_enqueue_status_results_cancel(stack: Stack, tmp_path: Path):
+    where = data_of(stack)
+    accepted = posefleet("enqueue", "--json", "s3://posefleet/not-there.mp4", **where)
+    (entry,) = json.loads(accepted.stdout)
+    shown = posefleet("status", entry["job_id"], "--json", **where)
+    assert json.loads(shown.stdout)[0]["state"] == "failed"
+    watched = posefleet("status", entry["job_id"], "--watch", **where)
+    assert watched.returncode == 1
+    assert "there is no s3://posefleet/not-there.mp4" in watched.stdout
+    fetched = posefleet("results", entry["job_id"], "--out", tmp_path / "r", **where)
+    assert fetched.stdout.strip() == str(tmp_path / "r" / "manifest.json")
+    cancelled = posefleet("cancel", entry["job_id"], **where)
+    assert (cancelled.returncode, cancelled.stdout) == (1, f"job {entry['job_id']} had ended already\n")
+
+
+def data_of(stack: Stack) -> dict[str, str]:
+    return stack.addresses.environment()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["enqueue", "file.mp4"], "file.mp4 is no video in object storage: give s3://bucket/key"),
+        (["run", "nowhere.mp4", "--out", "o"], "nowhere.mp4 does not exist: give a video file, a folder or s3://"),
+        (["run", CLIP, "--out", "o", "--input-size", "100"], "--input-size 100: a multiple of 32 from 128 to 768"),
+        (["status"], "no stack is running in"),
+    ],
+    ids=["a path to enqueue", "a missing file", "an option out of range", "no stack"],
+)
+def test_mistakes_are_one_clear_line(arguments, message, tmp_path, model):
+    done = posefleet(*arguments, POSEFLEET_DATA_DIR=str(tmp_path), POSEFLEET_S3_ENDPOINT="", POSEFLEET_REDIS_URL="")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"posefleet: {message}")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_setting_out_of_range_names_the_variable():
+    done = posefleet("status", POSEFLEET_MODEL_BATCH="none")
+    assert done.returncode == 2
+    assert done.stderr.startswith("posefleet: POSEFLEET_MODEL_BATCH='none': Input should be a valid integer")
+
+
+def test_a_server_that_does_not_come_up_says_why_and_leaves_nothing(tmp_path: Path, model):
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "appendonlydir").write_text("in the way")
+    done = posefleet("run", CLIP, "--out", tmp_path / "o", POSEFLEET_DATA_DIR=str(tmp_path))
+    assert done.returncode == 2
+    assert "posefleet: redis ended with 1" in done.stderr
+    assert "redis.log)" in done.stderr
+    mine = f"--dir {tmp_path}".encode()
+    assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if mine in read(p).replace(b"\0", b" ")]
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

@@ -1,0 +1,251 @@
+"""The whole arrow with real servers and real worker processes."""
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from producer import Fleet
+from producer.inputs import upload
+from producer.stack.stack import Stack
+from schema.messages import Manifest, Options, Stitched, VideoJob
+from schema.names import JobKeys
+from schema.settings import Settings
+from tests.support.media import CLIP, shared
+
+pytestmark = pytest.mark.stack
+WAIT_S = 120
+
+
+@pytest.fixture(scope="module")
+def fleet(stack: Stack) -> Fleet:
+    return Fleet(stack.addresses.settings(Settings.read()))
+
+
+@pytest.fixture(scope="module")
+def uri(fleet: Fleet) -> str:
+    return upload(fleet, CLIP)
+
+
+@pytest.fixture(scope="module")
+def finished(fleet: Fleet, uri: str) -> Any:
+    job = fleet.enqueue(uri)
+    status = job.wait(WAIT_S)
+    assert status.state == "succeeded", status
+    return job
+
+
+def manifest_of(job: Any) -> Manifest:
+    return job.status().manifest
+
+
+def test_every_planned_frame_is_published(finished, fleet):
+    manifest = manifest_of(finished)
+    assert manifest.planned_frames == manifest.frames == 230
+    assert manifest.warnings == ()
+    stitched = Stitched.from_json(fleet.store.get(JobKeys(finished.job_id).stitched()))
+    assert stitched.first_indexes[0] == 0
+    assert set(manifest.steps) == {"split", "infer", "stitch", "render"}
+
+
+def test_the_manifest_lists_results_as_they_are(finished, fleet):
+    for result in manifest_of(finished).results:
+        info = fleet.store.head(result.key)
+        assert info is not None
+        assert info.size == result.size
+
+
+def test_tracks_show_the_two_people(finished):
+    table = finished.tracks().to_pandas()
+    assert table["frame_index"].is_monotonic_increasing
+    assert not table.duplicated(["frame_index", "track_id"]).any()
+    assert table.groupby("frame_index").size().max() == 2
+    assert table["track_id"].min() == 1
+    walker = table[table["frame_index"] == 60].iloc[-1]
+    assert 640 < walker["bbox_x"] + walker["bbox_w"] / 2 < 720
+    assert 255 < walker["nose_y"] < 310
+
+
+def test_the_file_says_where_it_comes_from(finished, fleet, tmp_path):
+    import pyarrow.parquet as pq
+
+    paths = {path.name: path for path in fleet.fetch(finished.job_id, tmp_path)}
+    stored = json.loads(pq.read_schema(paths["tracks.parquet"]).metadata[b"posefleet"])
+    assert stored["model"]["sha256"] == manifest_of(finished).model["sha256"]
+    assert stored["source"]["size"] == CLIP.stat().st_size
+
+
+def test_the_annotated_video_has_the_frames_times_and_sound_of_the_source(finished, fleet, tmp_path):
+    fleet.fetch(finished.job_id, tmp_path)
+    source, made = streams_of(CLIP), streams_of(tmp_path / "annotated.mp4")
+    assert made["codec"] == "h264"
+    assert made["format"] == "yuv420p"
+    np.testing.assert_allclose(made["times"], source["times"], atol=1e-6)
+    assert made["sound"] == source["sound"]
+    body = (tmp_path / "annotated.mp4").read_bytes()
+    assert body.index(b"moov") < body.index(b"mdat")
+
+
+def streams_of(path: Path) -> dict[str, Any]:
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        frames = list(container.decode(video))
+        container.seek(0)
+        sound = [(p.pts * p.time_base, p.size) for p in container.demux(container.streams.audio[0]) if p.size]
+        return {
+            "codec": video.codec_context.name,
+            "format": frames[0].format.name,
+            "times": [float(frame.pts * video.time_base) for frame in frames],
+            "sound": sound,
+        }
+
+
+def test_something_is_drawn_on_the_people_and_nothing_elsewhere(finished, fleet, tmp_path):
+    fleet.fetch(finished.job_id, tmp_path)
+    source, made = picture(CLIP, 60), picture(tmp_path / "annotated.mp4", 60)
+    difference = np.abs(source.astype(int) - made).sum(-1)
+    assert (difference[270:440, 620:730] > 150).mean() > 0.05
+    assert (difference[:, :560] > 150).mean() < 0.002
+
+
+def picture(path: Path, index: int) -> Any:
+    with av.open(str(path)) as container:
+        frames = container.decode(container.streams.video[0])
+        return next(frame for i, frame in enumerate(frames) if i == index).to_ndarray(format="rgb24")
+
+
+@pytest.mark.parametrize("batch_frames", [7, 64, 1000])
+def test_tracks_do_not_depend_on_how_the_video_was_cut(batch_frames, finished, fleet, uri):
+    job = fleet.enqueue(uri, Options(render=False), batch_frames=batch_frames)
+    assert job.wait(WAIT_S).state == "succeeded"
+    assert job.tracks().equals(finished.tracks())
+    assert [r.name for r in manifest_of(job).results] == ["tracks.parquet"]
+
+
+@pytest.fixture(autouse=True)
+def _forget_renderless_job(request, fleet, uri):
+    """The three cuts are one job by identity: take it out of storage after each."""
+    yield
+    if "batch_frames" in request.fixturenames:
+        info = fleet.store.head(*reversed(uri.removeprefix("s3://").split("/", 1)))
+        assert info is not None
+        for job in fleet.jobs():
+            stored = VideoJob.from_json(fleet.store.get(JobKeys(job.job_id).job))
+            if not stored.options.render:
+                fleet.store.delete([o.key for o in fleet.store.objects(JobKeys(job.job_id).prefix)])
+                fleet._progress.forget(job.job_id)
+
+
+def test_the_same_enqueue_twice_does_no_second_work(finished, fleet, uri):
+    before = {o.key: o.etag for o in fleet.store.objects(JobKeys(finished.job_id).prefix)}
+    again = fleet.enqueue(uri)
+    assert again.job_id == finished.job_id
+    time.sleep(1)
+    assert fleet._progress._redis.llen("posefleet:plan") == 0
+    assert {o.key: o.etag for o in fleet.store.objects(JobKeys(finished.job_id).prefix)} == before
+    attempts = fleet._progress._redis.get(f"posefleet:job:{finished.job_id}:attempts:split:all")
+    assert attempts == "1"
+
+
+def test_pieces_are_gone_once_the_video_is_joined(finished, fleet):
+    assert list(fleet.store.objects(f"{JobKeys(finished.job_id).prefix}render/")) == []
+
+
+def test_flower_shows_readable_tasks(finished, stack):
+    with urllib.request.urlopen(f"{stack.addresses.flower_url}/api/tasks?limit=1000") as answer:
+        tasks = json.load(answer)
+    mine = {task["name"]: task["args"] for task in tasks.values() if finished.job_id in str(task["args"])}
+    assert set(mine) == {f"posefleet.{step}" for step in ("split", "infer", "stitch", "render", "publish")}
+    assert mine["posefleet.infer"].startswith(f"(job {finished.job_id} frames ")
+    assert ".." in mine["posefleet.infer"]
+
+
+def test_a_cancelled_job_ends_without_results(fleet, uri):
+    job = fleet.enqueue(uri, force=True)
+    assert fleet.cancel(job.job_id)
+    assert job.wait(WAIT_S).state == "cancelled"
+    assert manifest_of(job).results == ()
+    assert not fleet.cancel(job.job_id)
+
+
+def test_a_missing_object_fails_with_a_reason(fleet):
+    job = fleet.enqueue(f"s3://{fleet.store.bucket}/nothing/here.mp4")
+    status = job.wait(WAIT_S)
+    assert status.state == "failed"
+    assert status.error.reason == "source_missing"
+    assert status.error.message == f"there is no s3://{fleet.store.bucket}/nothing/here.mp4"
+
+
+def test_a_source_overwritten_before_its_turn_is_never_mixed(fleet):
+    body = CLIP.read_bytes()
+    client = fleet.store._client
+    client.put_object(Bucket=fleet.store.bucket, Key="changing.mp4", Body=body)
+    from schema.messages import JobReference, ModelIdentity, Source
+    from schema.queue import send
+
+    info = fleet.store.head("changing.mp4")
+    client.put_object(Bucket=fleet.store.bucket, Key="changing.mp4", Body=body + b"\0" * 8)
+    source = Source(bucket=info.bucket, key=info.key, etag=info.etag, size=info.size)
+    model = ModelIdentity.model_validate(VideoJob.from_json(first_job(fleet)).model)
+    job = VideoJob.accept(source, Options(), model, nonce="changing")
+    fleet.store.put_new(JobKeys(job.job_id).job, job.to_json())
+    send(fleet._app, "posefleet.split", JobReference(job_id=job.job_id))
+    status = fleet.job(job.job_id).wait(WAIT_S)
+    assert (status.state, status.error.reason) == ("failed", "source_changed")
+
+
+def first_job(fleet: Fleet) -> bytes:
+    return fleet.store.get(next(iter(fleet.jobs())).status().manifest and f"jobs/{fleet.jobs()[0].job_id}/job.json")
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("empty_file.mp4", "empty_file"),
+        ("truncated_no_moov.mp4", "not_a_video"),
+        ("audio_only.mp4", "no_video_stream"),
+        ("encrypted_cenc.mp4", "encrypted"),
+        ("invalid-bitstream.webm", "no_frames"),
+    ],
+)
+def test_what_is_no_video_fails_with_a_named_reason(name, reason, fleet):
+    status = fleet.enqueue(upload(fleet, shared(f"awkward/{name}"))).wait(WAIT_S)
+    assert (status.state, status.error.reason) == ("failed", reason)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        ("rot90_metadata.mp4", 120),
+        ("odd_641x361_vp9.webm", 60),
+        ("mjpeg_pcm.avi", 60),
+        ("editlist_preroll_cut.mp4", 62),
+        ("video_delayed_1s.mp4", 120),
+        ("resolution_change_midstream.ts", 240),
+        ("bbb_2500ms.ts", 58),
+        ("vfr_dropped_frames.mp4", 79),
+    ],
+)
+def test_awkward_videos_come_through_with_their_frames_and_times(name, frames, fleet, tmp_path):
+    path = shared(f"awkward/{name}")
+    job = fleet.enqueue(upload(fleet, path))
+    assert job.wait(WAIT_S).state == "succeeded"
+    assert manifest_of(job).frames == frames
+    fleet.fetch(job.job_id, tmp_path)
+    times = video_times(tmp_path / "annotated.mp4")
+    assert len(times) == frames
+    if name != "resolution_change_midstream.ts":
+        np.testing.assert_allclose(times, video_times(path), atol=1e-3)
+
+
+def video_times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        return [float(frame.pts * video.time_base) for frame in container.decode(video)]
