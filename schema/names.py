@@ -58,7 +58,7 @@ class JobKeys:
         return f"{self.prefix}poses/{range_name(start, stop)}.npz"
 
     def piece(self, start: int, stop: int) -> str:
-        return f"{self.prefix}render/{range_name(start, stop)}.mp4"
+        return f"{self.prefix}render/{range_name(start, stop)}.nut"
 
     def dead(self, step: str, start: int, stop: int) -> str:
         return f"{self.prefix}dead/{step}-{range_name(start, stop)}.json"

@@ -1,0 +1,131 @@
+"""Tracks do not depend on how the video was cut."""
+
+from itertools import pairwise
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schema.errors import NoFrames
+from schema.messages import FrameRange, ModelIdentity, Options, Plan, Source, Stream, VideoJob
+from schema.names import JobKeys
+from tests.support.people import person_at, range_of, together
+from workers.formats.poses import read_poses, write_poses
+from workers.stages.stitch import stitch
+
+FRAMES = 40
+WALK = [
+    together(person_at(100 + 6 * i, 200), person_at(400 - 5 * i, 215)) if i % 7 else person_at(100 + 6 * i, 200)
+    for i in range(FRAMES)
+]
+JOB = VideoJob.accept(Source(bucket="b", key="k.mp4", etag="e", size=1), Options(), ModelIdentity(name="m", sha256="0"))
+STREAM = Stream(
+    index=0,
+    codec="h264",
+    container="mp4",
+    coded_width=640,
+    coded_height=480,
+    display_width=640,
+    display_height=480,
+    rotation=0,
+    sample_aspect_ratio="1:1",
+    time_base="1/30",
+    frames=FRAMES,
+    duration_s=FRAMES / 30,
+    variable_frame_rate=False,
+    frame_rate=30.0,
+    has_audio=False,
+)
+
+
+class Memory:
+    """An object store in memory: the first writer wins."""
+
+    bucket = "b"
+
+    def __init__(self):
+        self.objects = {}
+
+    def get_or_none(self, key):
+        return self.objects.get(key)
+
+    def put_new(self, key, body, content_type=""):
+        return self.objects.setdefault(key, body) is body
+
+    def put_new_file(self, key, path, content_type, bucket=None):
+        return self.put_new(key, path.read_bytes())
+
+
+def plan_of(cuts):
+    ranges = [
+        FrameRange(start=a, stop=b, first_pts=a, end_pts=b if b < FRAMES else None, seek_dts=None) for a, b in cuts
+    ]
+    return Plan(job_id=JOB.job_id, stream=STREAM, ranges=tuple(ranges))
+
+
+def stitched(cuts, folder, lost=(), short=0):
+    """Stitch the walk cut into ``cuts``; ranges in ``lost`` have no poses, ``short`` frames of each do not decode."""
+    store = Memory()
+    keys = JobKeys(JOB.job_id)
+    for start, stop in cuts:
+        if (start, stop) not in lost:
+            poses = range_of(WALK[start : stop - short], start, planned=stop - start)
+            store.put_new(keys.poses(start, stop), write_poses(poses))
+    done = stitch(store=store, job=JOB, plan=plan_of(cuts), work=folder)
+    return done, store.objects[keys.result("tracks.parquet")]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, FRAMES - 1), unique=True, max_size=12))
+def test_any_cut_gives_the_same_file(tmp_path_factory, inner):
+    edges = [0, *sorted(inner), FRAMES]
+    cuts = list(pairwise(edges))
+    whole = stitched([(0, FRAMES)], tmp_path_factory.mktemp("whole"))
+    pieces = stitched(cuts, tmp_path_factory.mktemp("pieces"))
+    assert pieces[1] == whole[1]
+    assert pieces[0].first_indexes == tuple(edges[:-1])
+
+
+def test_stitching_twice_writes_once(tmp_path):
+    first = stitched([(0, FRAMES)], tmp_path)
+    again = stitched([(0, FRAMES)], tmp_path)
+    assert first == again
+
+
+def test_a_lost_range_is_named_and_the_rest_keeps_its_frame_indexes(tmp_path):
+    done, body = stitched([(0, 10), (10, 20), (20, FRAMES)], tmp_path, lost={(10, 20)})
+    assert done.dead_ranges == ((10, 20),)
+    assert done.frames == FRAMES
+    (tmp_path / "t").write_bytes(body)
+    frames = set(pq.read_table(tmp_path / "t")["frame_index"].to_pylist())
+    assert frames == {*range(10), *range(20, FRAMES)}
+
+
+def test_frames_that_do_not_decode_are_reported(tmp_path):
+    done, _ = stitched([(0, 20), (20, FRAMES)], tmp_path, short=2)
+    assert done.frames == FRAMES - 4
+    assert done.warnings == ("4 of 40 frames could not be decoded and are left out",)
+
+
+def test_a_video_without_any_frame_fails(tmp_path):
+    with pytest.raises(NoFrames):
+        stitched([(0, 5)], tmp_path, short=5)
+
+
+def test_a_video_without_people_gives_an_empty_valid_table(tmp_path):
+    store = Memory()
+    keys = JobKeys(JOB.job_id)
+    store.put_new(keys.poses(0, FRAMES), write_poses(range_of([together()] * FRAMES, 0)))
+    done = stitch(store=store, job=JOB, plan=plan_of([(0, FRAMES)]), work=tmp_path)
+    table = pq.read_table(tmp_path / "tracks.parquet")
+    assert (done.frames, done.tracks, table.num_rows) == (FRAMES, 0, 0)
+    assert table.column_names[:4] == ["frame_index", "time_s", "track_id", "score"]
+
+
+def test_poses_survive_the_trip():
+    poses = range_of(WALK[:5], 100)
+    body = write_poses(poses)
+    again = read_poses(body)
+    assert write_poses(again) == body
+    assert again.pts.tolist() == poses.pts.tolist()
