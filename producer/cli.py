@@ -53,7 +53,8 @@ def model_pull(name: Annotated[str | None, typer.Argument(help="Default: POSEFLE
     from workers.models.store import pull
 
     settings = current()
-    pull(name or settings.model, settings.models_dir, lambda line: console.print(line, highlight=False))
+    found = pull(name or settings.model, settings.models_dir, _say)
+    _say(f"model   {found.name}, weights {found.sha256[:12]}, in {settings.models_dir}")
 
 
 @cli.command()

@@ -54,7 +54,7 @@ def summary(manifests: dict[str, Manifest]) -> Table:
     steps = [step for step in ("split", "infer", "stitch", "render") if _any(manifests, step)]
     table = Table("video", "state", "people", "frames", "seconds", *(f"{step} f/s" for step in steps))
     for name, manifest in manifests.items():
-        people = f"{manifest.people.max_per_frame} at once, {manifest.people.tracks} tracks"
+        people = f"{manifest.people.max_per_frame} ({manifest.people.tracks} tracks)"
         seconds = sum(report.seconds for report in manifest.steps.values())
         rates = [_rate(manifest, step) for step in steps]
         table.add_row(name, manifest.state, people, str(manifest.frames), f"{seconds:.1f}", *rates)

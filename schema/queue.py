@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from celery import Celery
 from celery.exceptions import OperationalError
-from kombu import Queue
+from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
@@ -36,7 +36,7 @@ def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings; connects to nothing yet."""
     app = Celery("posefleet", broker=settings.redis_url, include=["workers.tasks", "producer.tasks"])
     app.conf.update(
-        task_queues=[Queue(name) for name in QUEUES],
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue=QUEUE_PLAN,
         task_create_missing_queues=False,
         task_routes={task: {"queue": queue} for task, queue in TASK_QUEUES.items()},

@@ -4,6 +4,7 @@ Importing this module loads no TensorFlow, no PyAV and no boto3.
 """
 
 import os
+import threading
 from importlib import import_module
 from pathlib import Path
 
@@ -117,17 +118,23 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
 
 @worker_process_init.connect
 def warm_up(**_: object) -> None:
-    """Load what the tasks need, and for an inferring worker the model, before a pool process takes a message."""
+    """Load the model before a process takes a message, and meanwhile what the first message needs last."""
     if current().warm_model:
         from workers.models.loaded import warm
 
         warm(current())
-    else:
-        for name in ("workers.stages.stitch", "workers.stages.render", "workers.stages.publish"):
-            import_module(name)
+    threading.Thread(target=_load_the_rest, name="load-the-rest", daemon=True).start()
+    _touch(f"process-{os.getpid()}")
+
+
+def _load_the_rest() -> None:
     store()
     progress()
-    _touch(f"process-{os.getpid()}")
+    if current().warm_model:
+        import_module("workers.core.decoder").load()
+    else:
+        for name in ("stitch", "render", "publish"):
+            import_module(f"workers.stages.{name}")
 
 
 @worker_ready.connect

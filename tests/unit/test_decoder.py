@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from workers.core.decoder import Heads, decode
+from workers.core.decoder import decode
+from workers.core.heads import Heads
 
 H, W = 16, 24
 

@@ -4,37 +4,16 @@ The stock graph does the same for one picture and six people.  Here people and p
 inside a person's box are looked at, and the Gaussian is split into a row and a column factor.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from workers.core.heads import Floats, Heads
 from workers.core.poses import POSE_VALUES
-
-Floats = NDArray[np.float32]
 
 _KEYPOINTS = 17
 _PEAK_TOLERANCE = np.float32(1.0132789611816406e-06)
 _SCORED_ABOVE = np.float32(0.126953125)
 _SIGMA_SHARE = np.float32(0.300048828125)
-
-
-class Heads(NamedTuple):
-    """Maps of a model batch, float32, ``[n, h, w, channels]`` at a quarter of the input's size."""
-
-    center: Floats
-    """``[n, h, w, 1]`` after the sigmoid."""
-    box_scale: Floats
-    """``[n, h, w, 2]`` height and width in cells."""
-    box_offset: Floats
-    """``[n, h, w, 2]`` y and x from the centre's cell."""
-    keypoint_heatmap: Floats
-    """``[n, h, w, 17]`` after the sigmoid."""
-    keypoint_regression: Floats
-    """``[n, h, w, 34]`` y and x of each keypoint from the centre's cell."""
-    keypoint_offset: Floats
-    """``[n, h, w, 34]`` y and x from the keypoint's cell."""
 
 
 def decode(heads: Heads, people: int) -> Floats:
@@ -59,6 +38,11 @@ def decode(heads: Heads, people: int) -> Floats:
     poses = np.zeros((n, people, POSE_VALUES), np.float32)
     _decode_batch(*(np.ascontiguousarray(value, np.float32) for value in heads), poses)
     return poses
+
+
+def load() -> None:
+    """Compile the decoder, or read what was compiled before."""
+    decode(Heads(*(np.zeros((1, 8, 8, depth), np.float32) for depth in (1, 2, 2, 17, 34, 34))), 1)
 
 
 @njit(cache=True, nogil=True)

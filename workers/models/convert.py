@@ -12,7 +12,7 @@ import tensorflow_hub as hub
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from schema.errors import ModelError
-from workers.core.decoder import Heads
+from workers.core.heads import Heads
 
 #: Scope of each head in the published graph, whether a sigmoid follows it, and its channels.
 _HEADS = {

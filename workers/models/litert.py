@@ -6,7 +6,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from workers.core.decoder import Heads, decode
+from workers.core.heads import Heads
 
 
 class LiteRTModel:
@@ -27,6 +27,8 @@ class LiteRTModel:
 
     def detect(self, frames: NDArray[np.uint8], people: int) -> NDArray[np.float32]:
         """See `PoseModel.detect`."""
+        from workers.core.decoder import decode
+
         return decode(self.heads(frames), people)[: len(frames)]
 
     def heads(self, frames: NDArray[np.uint8]) -> Heads:

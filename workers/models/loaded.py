@@ -19,8 +19,5 @@ def model_of(job: VideoJob) -> PoseModel:
 
 
 def warm(settings: Settings) -> None:
-    """Load the configured model and run it once."""
-    import numpy as np
-
-    model = _loaded(identity(settings.model, settings.models_dir))
-    model.detect(np.zeros((1, 160, 256, 3), np.uint8), 1)
+    """Load the configured model."""
+    _loaded(identity(settings.model, settings.models_dir))

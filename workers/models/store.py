@@ -9,12 +9,14 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,9 +53,7 @@ def pull(name: str, models: Path, report: Report) -> ModelIdentity:
     """
     folder = models / _slug(name)
     if (folder / _CARD).exists():
-        found = identity(name, models)
-        report(f"model {name} is in {folder}")
-        return found
+        return identity(name, models)
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=models, prefix="pulling-") as work:
         made = Path(work) / "model"
@@ -65,7 +65,7 @@ def pull(name: str, models: Path, report: Report) -> ModelIdentity:
         (made / _CARD).write_text(json.dumps(card, indent=1))
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
-    _compile_decoder()
+    _load_decoder()
     report(f"model {name} is ready in {folder}")
     return ModelIdentity(name=name, sha256=digest)
 
@@ -185,8 +185,11 @@ def _npm_of_wheel() -> list[str]:
 
 
 def _require_tensorflow() -> None:
+    """Make sure that TensorFlow is installed, and that it does not chatter when it is imported."""
     if find_spec("tensorflow") is None or find_spec("tensorflow_hub") is None:
         raise ModelError("pulling a model needs TensorFlow: install posefleet with the extra 'cpu' or 'gpu'")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 
 def _extract(package: tarfile.TarFile, member: str, target: Path) -> None:
@@ -206,13 +209,11 @@ def _convert(folder: Path) -> None:
     write_litert(cut_trunk(stock_signature(str(folder / _SAVED_MODEL))), folder / _TRUNK)
 
 
-def _compile_decoder() -> None:
+def _load_decoder() -> None:
     """Compile the decoder once, so that the first worker finds it compiled."""
-    import numpy as np
+    from workers.core.decoder import load
 
-    from workers.core.decoder import Heads, decode
-
-    decode(Heads(*(np.zeros((1, 8, 8, depth), np.float32) for depth in (1, 2, 2, 17, 34, 34))), 1)
+    load()
 
 
 def _sha256(path: Path) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from workers.core.decoder import Heads, decode
+from workers.core.decoder import decode
+from workers.core.heads import Heads
 from workers.models.convert import cut_trunk, stock_signature
 
 

@@ -25,7 +25,7 @@ class S3Store:
 
     def __init__(self, settings: Settings) -> None:
         self.bucket = settings.bucket
-        self._client: Any = boto3.client(
+        self._client: Any = boto3.session.Session().client(
             "s3",
             endpoint_url=settings.s3_endpoint,
             region_name=settings.s3_region,
