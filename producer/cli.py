@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,12 +62,11 @@ def model_pull(name: Annotated[str | None, typer.Argument(help="Default: POSEFLE
 def up() -> None:
     """Start the fleet on this machine and keep it running. Ctrl-C stops it, twice stops it hard."""
     settings = _prepared()
-    with running_stack(settings, _say) as addresses:
-        _say(f"data    {settings.data_dir}")
-        _say(f"cache   {settings.cache_dir}")
-        _say("posefleet is up; Ctrl-C stops it")
-        del addresses
-        _wait_for_end()
+    with running_stack(settings, _say):
+        _say(f"data    {settings.data_dir}\ncache   {settings.cache_dir}")
+        with suppress(KeyboardInterrupt):
+            _say("posefleet is up; Ctrl-C stops it")
+            _wait()
         _say("stopping (Ctrl-C again to stop hard)")
 
 
@@ -186,14 +186,12 @@ def _prepared() -> Settings:
     return settings
 
 
-def _wait_for_end() -> None:
-    """Sleep until SIGINT or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        pass
+def _wait() -> None:
+    """Sleep until SIGINT or SIGTERM, which raise KeyboardInterrupt."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    while True:
+        time.sleep(3600)
 
 
 def _watched(job: Job) -> Status:

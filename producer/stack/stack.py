@@ -85,13 +85,15 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """Stop workers, which finish what fits into their time, then the servers that they use."""
-        for group in (self._children[self._servers :], self._children[: self._servers]):
-            for child in reversed(group):
-                child.ask_to_stop()
-            for child in reversed(group):
-                child.stop()
-        self._children.clear()
+        """Stop workers, which finish what fits into their time, then the servers; at once when interrupted."""
+        try:
+            for group in (self._children[self._servers :], self._children[: self._servers]):
+                for child in reversed(group):
+                    child.ask_to_stop()
+                for child in reversed(group):
+                    child.stop()
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """Stop everything at once."""
@@ -213,12 +215,9 @@ def running_stack(settings: Settings, report: Report) -> Iterator[Addresses]:
         try:
             _write_private(state, json.dumps(asdict(stack.addresses)))
             yield stack.addresses
-        except BaseException as error:
+        finally:
             state.unlink(missing_ok=True)
-            stack.kill() if isinstance(error, KeyboardInterrupt) else stack.stop()
-            raise
-        state.unlink(missing_ok=True)
-        stack.stop()
+            stack.stop()
 
 
 def read_addresses(data: Path) -> Addresses:

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,28 @@ def test_a_server_that_does_not_come_up_says_why_and_leaves_nothing(tmp_path: Pa
     assert "redis.log)" in done.stderr
     mine = f"--dir {tmp_path}".encode()
     assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if mine in read(p).replace(b"\0", b" ")]
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("interrupts", [1, 2], ids=["Ctrl-C", "Ctrl-C twice"])
+def test_up_runs_until_it_is_interrupted_and_leaves_nothing(interrupts: int, tmp_path: Path, model):
+    environment = {**os.environ, "POSEFLEET_DATA_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "producer", "up"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as up:
+        assert up.stdout is not None
+        lines = []
+        while not lines or not lines[-1].startswith("posefleet is up"):
+            lines.append(up.stdout.readline())
+            assert lines[-1], lines
+        shown = {line.split()[0]: line.split()[1] for line in lines}
+        assert {"Redis", "S3", "Flower", "data", "cache"} <= set(shown)
+        for _ in range(interrupts):
+            up.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        assert up.wait(40) == (0 if interrupts == 1 else 130)
+    assert not (tmp_path / "stack.json").exists()
+    mine = str(tmp_path).encode()
+    assert not [p for p in Path("/proc").glob("[0-9]*/environ") if mine in read(p)]
 
 
 def read(path: Path) -> bytes:
