@@ -12,6 +12,7 @@ from schema.messages import (
     Failure,
     JobReference,
     Manifest,
+    ModelIdentity,
     Options,
     Plan,
     Source,
@@ -66,6 +67,11 @@ class Fleet:
         self._progress = Progress(self.settings.redis_url)
         self._app = make_app(self.settings)
 
+    @property
+    def model(self) -> ModelIdentity:
+        """The configured model; raises `ModelError` when it has not been pulled."""
+        return identity(self.settings.model, self.settings.models_dir)
+
     def enqueue(
         self, uri: str, options: Options | None = None, *, batch_frames: int | None = None, force: bool = False
     ) -> "Job":
@@ -85,10 +91,9 @@ class Fleet:
         bucket, key = parse_uri(uri)
         info = self.store.head(key, bucket)
         source = Source(bucket=bucket, key=key, etag=info.etag if info else "", size=info.size if info else 0)
-        model = identity(self.settings.model, self.settings.models_dir)
         missing = info is None
         nonce = secrets.token_hex(8) if force or missing else ""
-        job = VideoJob.accept(source, options or Options(), model, batch_frames, nonce)
+        job = VideoJob.accept(source, options or Options(), self.model, batch_frames, nonce)
         self._accept(job, missing=missing)
         return Job(self, job.job_id)
 

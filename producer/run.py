@@ -52,7 +52,7 @@ def _process(fleet: Fleet, request: Request, console: Console) -> dict[str, Mani
                 uri, request.options, batch_frames=request.batch_frames, force=request.force
             )
         except (PosefleetError, OSError) as error:
-            ended[given.folder] = _not_accepted(given, error, request)
+            ended[given.folder] = _not_accepted(given, error, request, fleet)
     with Watch(console) as watch:
         while waiting:
             for name, job in list(waiting.items()):
@@ -71,7 +71,7 @@ def _fetch(fleet: Fleet, status: Status, folder: Path) -> Manifest:
     return status.manifest
 
 
-def _not_accepted(given: Input, error: Exception, request: Request) -> Manifest:
+def _not_accepted(given: Input, error: Exception, request: Request, fleet: Fleet) -> Manifest:
     """The manifest of an input that never became a job, in its folder like the others."""
     reason = error.reason if isinstance(error, PosefleetError) else "unreadable"
     manifest = Manifest(
@@ -79,6 +79,7 @@ def _not_accepted(given: Input, error: Exception, request: Request) -> Manifest:
         state=State.FAILED,
         error=Failure(reason=reason, message=str(error)),
         source={"uri": given.origin},
+        model=fleet.model.model_dump(),
         options=request.options.model_dump(),
         software_version=VERSION,
     )

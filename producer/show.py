@@ -1,5 +1,6 @@
 """What people see: progress on a terminal, plain lines in a pipe, tables."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -52,7 +53,11 @@ class Watch:
 def summary(manifests: dict[str, Manifest]) -> Table:
     """A row per ended job: people, frames, seconds, frames per second of each step."""
     steps = [step for step in ("split", "infer", "stitch", "render") if _any(manifests, step)]
-    table = Table("video", "state", "people", "frames", "seconds", *(f"{step} f/s" for step in steps))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("video", "state", "people"):
+        table.add_column(title, no_wrap=True)
+    for title in ("frames", "seconds", *(f"{step} f/s" for step in steps)):
+        table.add_column(title, justify="right")
     for name, manifest in manifests.items():
         people = f"{manifest.people.max_per_frame} ({manifest.people.tracks} tracks)"
         seconds = sum(report.seconds for report in manifest.steps.values())

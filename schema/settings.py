@@ -30,7 +30,9 @@ class Settings(BaseSettings):
     model_batch: int = Field(4, ge=1, le=512, description="frames per call of the model")
     model_threads: int = Field(1, ge=1, description="CPU threads of one worker process's model")
     warm_model: bool = Field(False, description="load the model when a worker process starts")
-    ready_dir: Path | None = Field(None, description="gets a file when a worker consumes, and one per ready process")
+    ready_dir: Path | None = Field(
+        None, description="gets `consuming`, `process-<pid>` when a model is loaded, `warm-<pid>`"
+    )
     batch_frames: int = Field(240, ge=1, description="frames per batch that the planner aims at")
     task_soft_limit_s: int = Field(100, ge=1, description="after this a task is told to give up")
     task_limit_s: int = Field(120, ge=2, description="after this its process is killed")

@@ -135,6 +135,7 @@ def _load_the_rest() -> None:
     else:
         for name in ("stitch", "render", "publish"):
             import_module(f"workers.stages.{name}")
+    _touch(f"warm-{os.getpid()}")
 
 
 @worker_ready.connect

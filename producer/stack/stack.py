@@ -180,9 +180,10 @@ class Stack:
         return Command(name, arguments, environment, patience_s=self._settings.soft_shutdown_s + 3)
 
     def _await_worker(self, child: Child, processes: int) -> None:
-        """Wait until the worker consumes and all its processes have loaded what they need."""
+        """Wait until the worker consumes and nothing is left to load in any of its processes."""
         folder = self._ready_folder(child.name)
-        child.wait_until(lambda: len(list(folder.glob("*"))) > processes, _START_S)
+        child.wait_until(lambda: len(list(folder.glob("warm-*"))) >= processes, _START_S)
+        child.wait_until((folder / "consuming").exists, _START_S)
 
     def _ready_folder(self, name: str) -> Path:
         return self._logs / f"{name}.ready"
