@@ -56,7 +56,7 @@ def summary(manifests: dict[str, Manifest]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for title in ("video", "state", "people"):
         table.add_column(title, no_wrap=True)
-    for title in ("frames", "seconds", *(f"{step} f/s" for step in steps)):
+    for title in ("frames", "seconds", *(f"{step}\nf/s" for step in steps)):
         table.add_column(title, justify="right")
     for name, manifest in manifests.items():
         people = f"{manifest.people.max_per_frame} ({manifest.people.tracks} tracks)"

@@ -1,6 +1,7 @@
 """What all tasks share: attempts, retries by class of error, what a failure does to the job, a line in the log."""
 
 import logging
+import random
 import time
 from contextlib import suppress
 from functools import cache
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
-from celery.utils.time import get_exponential_backoff_interval
 
 from schema.errors import (
     BrokerUnavailable,
@@ -101,11 +101,9 @@ class FleetTask(Task):  # type: ignore[misc]
             progress().take_back(asked.job_id, self.step, asked.unit)
 
     def _back_off(self) -> float:
-        return float(
-            get_exponential_backoff_interval(
-                current().retry_backoff_s, self.request.retries, _LONGEST_WAIT_S, full_jitter=True
-            )
-        )
+        """Seconds to wait: exponential with full jitter."""
+        longest = min(_LONGEST_WAIT_S, current().retry_backoff_s * 2**self.request.retries)
+        return random.uniform(0, longest)
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Make a dead letter of a batch, or end the job."""
