@@ -54,12 +54,13 @@ def summary(manifests: dict[str, Manifest]) -> Table:
     """A row per ended job: people, frames, seconds, frames per second of each step."""
     steps = [step for step in ("split", "infer", "stitch", "render") if _any(manifests, step)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("video", "state", "people"):
-        table.add_column(title, no_wrap=True)
+    table.add_column("video", overflow="ellipsis", no_wrap=True, max_width=24)
+    for title in ("state", "people"):
+        table.add_column(title, no_wrap=True, min_width=9)
     for title in ("frames", "seconds", *(f"{step}\nf/s" for step in steps)):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", min_width=5)
     for name, manifest in manifests.items():
-        people = f"{manifest.people.max_per_frame} ({manifest.people.tracks} tracks)"
+        people = f"{manifest.people.max_per_frame} in {manifest.people.tracks} tracks" if manifest.results else "–"
         seconds = sum(report.seconds for report in manifest.steps.values())
         rates = [_rate(manifest, step) for step in steps]
         table.add_row(name, manifest.state, people, str(manifest.frames), f"{seconds:.1f}", *rates)

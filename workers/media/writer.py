@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
-from schema.messages import Stream
+from schema.messages import Plan, Stream
 from workers.media.container import opened
 from workers.media.drawing import Canvas, DrawnPerson
 from workers.media.frames import ShownFrame
@@ -74,8 +75,14 @@ class Annotator:
         return DrawnPerson(person.track_id, keypoints, box.astype(np.float32))
 
 
-def encode_piece(frames: Iterable[tuple[ShownFrame, list[DrawnPerson]]], stream: Stream, target: IO[bytes]) -> int:
+def lead_in(plan: Plan) -> int:
+    """Ticks to add to every time so that no frame is shown before zero, which players would hide."""
+    return max(0, -plan.ranges[0].first_pts)
+
+
+def encode_piece(frames: Iterable[tuple[ShownFrame, list[DrawnPerson]]], plan: Plan, target: IO[bytes]) -> int:
     """Draw and encode ``frames`` into one closed piece without B-frames; how many there were."""
+    stream, shift = plan.stream, lead_in(plan)
     annotator = Annotator(stream)
     time_base = Fraction(stream.time_base)
     count = 0
@@ -85,7 +92,7 @@ def encode_piece(frames: Iterable[tuple[ShownFrame, list[DrawnPerson]]], stream:
         video.codec_context.time_base = video.time_base = time_base
         for shown, people in frames:
             frame = annotator.draw(shown.picture, people)
-            frame.pts, frame.time_base = shown.pts, time_base
+            frame.pts, frame.time_base = shown.pts + shift, time_base
             if count == 0:
                 _copy_colour(shown.picture, video.codec_context)
             piece.mux(video.encode(frame))
@@ -106,24 +113,34 @@ def _copy_colour(frame: VideoFrame, context: Any) -> None:
     context.color_trc = frame.color_trc
 
 
-def join(pieces: list[RangedFile], source: RangedFile, stream: Stream, target: Path) -> None:
+def join(pieces: list[RangedFile], source: RangedFile, plan: Plan, target: Path) -> None:
     """Write the MP4 ``target``: the pieces' video as it is, and the source's audio, on the source's times."""
-    scale = Fraction(stream.time_base).denominator
+    time_base = Fraction(plan.stream.time_base)
+    scale = time_base.denominator
     options = {"movflags": "+faststart", "movie_timescale": str(scale), "video_track_timescale": str(scale)}
     with av.open(str(target), "w", format="mp4", options=options) as output, opened(pieces[0]) as first:
         video: Any = output.add_stream_from_template(first.streams.video[0])
-        if stream.has_audio:
-            _join_with_audio(output, video, pieces, source)
+        if plan.stream.has_audio:
+            _join_with_audio(output, video, pieces, source, lead_in(plan) * time_base)
         else:
             for _, packet in _piece_packets(pieces, video):
                 output.mux(packet)
 
 
-def _join_with_audio(output: Any, video: Any, pieces: list[RangedFile], source: RangedFile) -> None:
+def _join_with_audio(output: Any, video: Any, pieces: list[RangedFile], source: RangedFile, shift: Fraction) -> None:
     with opened(source) as container:
-        audio = _audio_packets(container, output)
+        audio = _later(_audio_packets(container, output), shift)
         for _, packet in heapq.merge(_piece_packets(pieces, video), audio, key=_time):
             output.mux(packet)
+
+
+def _later(timed: Iterator[tuple[float, "Packet[Any]"]], shift: Fraction) -> Iterator[tuple[float, "Packet[Any]"]]:
+    """Move packets by ``shift`` seconds."""
+    for time, packet in timed:
+        if packet.pts is not None and packet.dts is not None and packet.time_base is not None:
+            ticks = round(shift / packet.time_base)
+            packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+        yield time + float(shift), packet
 
 
 def _time(timed: tuple[float, "Packet[Any]"]) -> float:
@@ -131,20 +148,21 @@ def _time(timed: tuple[float, "Packet[Any]"]) -> float:
 
 
 def _piece_packets(pieces: list[RangedFile], video: Any) -> Iterator[tuple[float, "Packet[Any]"]]:
+    """Packets of all pieces; without B-frames they are decoded in the order in which they are shown."""
     for piece in pieces:
         with opened(piece) as container:
             for packet in container.demux(container.streams.video[0]):
-                if packet.dts is not None and packet.time_base is not None:
-                    time = float(packet.dts * packet.time_base)
+                if packet.pts is not None and packet.time_base is not None:
+                    packet.dts = packet.pts
                     packet.stream = video
-                    yield time, packet
+                    yield float(packet.pts * packet.time_base), packet
 
 
 def _audio_packets(container: Any, output: Any) -> Iterator[tuple[float, "Packet[Any]"]]:
     source = container.streams.audio[0]
     if source.codec_context is None:
         return iter(())
-    if source.codec_context.name in _COPIED_AUDIO:
+    if source.codec_context.codec.canonical_name in _COPIED_AUDIO:
         return _copied(container, source, output.add_stream_from_template(source))
     return _encoded(container, source, output.add_stream("aac", rate=source.codec_context.sample_rate or 48_000))
 
@@ -158,18 +176,27 @@ def _copied(container: Any, source: Any, target: Any) -> Iterator[tuple[float, "
 
 
 def _encoded(container: Any, source: Any, target: Any) -> Iterator[tuple[float, "Packet[Any]"]]:
-    layout = "stereo" if source.codec_context.channels > 1 else "mono"
-    target.layout = layout
-    resampler = AudioResampler("fltp", layout, target.rate, frame_size=1024)
-    for packet in container.demux(source):
-        try:
-            decoded = packet.decode()
-        except av.FFmpegError:
-            continue
-        for frame in [*decoded, None] if packet.dts is None else decoded:
-            for ready in resampler.resample(frame):
-                yield from _timed(target.encode(ready))
+    """The source's sound as AAC; times count samples from the first one's time."""
+    target.layout = "stereo" if source.codec_context.channels > 1 else "mono"
+    resampler = AudioResampler("fltp", target.layout, target.rate, frame_size=1024)
+    step = Fraction(1, target.rate)
+    position: int | None = None
+    for decoded in _sound(container, source):
+        if position is None:
+            position = 0 if decoded is None else round((decoded.time or 0.0) / step)
+        for ready in resampler.resample(decoded):
+            ready.pts, ready.time_base = position, step
+            position += ready.samples
+            yield from _timed(target.encode(ready))
     yield from _timed(target.encode(None))
+
+
+def _sound(container: Any, source: Any) -> Iterator[Any]:
+    """Decoded frames, without those that are broken; none at the end."""
+    for packet in container.demux(source):
+        with suppress(av.FFmpegError):
+            yield from packet.decode()
+    yield None
 
 
 def _timed(packets: list["Packet[Any]"]) -> Iterator[tuple[float, "Packet[Any]"]]:

@@ -56,7 +56,7 @@ def _annotate(
     if not pieces:
         return [], missing
     path = work / ANNOTATED
-    join(pieces, source_file(store, job), plan.stream, path)
+    join(pieces, source_file(store, job), plan, path)
     store.put_new_file(keys.result(ANNOTATED), path, "video/mp4")
     return [describe(keys, ANNOTATED, path)], missing
 

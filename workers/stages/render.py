@@ -28,7 +28,7 @@ def render(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched,
         people = _people(store, keys, first, first + wanted.stop - wanted.start)
         shown = decode_range(source_file(store, job), plan, wanted)
         body = io.BytesIO()
-        encode_piece(_with_people(shown, people, first), plan.stream, body)
+        encode_piece(_with_people(shown, people, first), plan, body)
         store.put_new(key, body.getvalue(), "video/x-nut")
     return key
 
