@@ -22,7 +22,7 @@ from schema.settings import Settings, current
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Keypoint tracks from videos, by a fleet.")
 model_cli = typer.Typer(no_args_is_help=True, help="The pose model in the cache.")
 cli.add_typer(model_cli, name="model")
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 InputSize = Annotated[int, typer.Option(help="Longer side of the model's input, a multiple of 32 in 128..768.")]
 MaxPeople = Annotated[int, typer.Option(help="Most people reported in one frame, 1..100.")]

@@ -53,8 +53,8 @@ class Watch:
 def summary(manifests: dict[str, Manifest]) -> Table:
     """A row per ended job: people, frames, seconds, frames per second of each step."""
     steps = [step for step in ("split", "infer", "stitch", "render") if _any(manifests, step)]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("video", overflow="ellipsis", no_wrap=True, max_width=24)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("video", overflow="ellipsis", no_wrap=True, max_width=40)
     for title in ("state", "people"):
         table.add_column(title, no_wrap=True, min_width=9)
     for title in ("frames", "seconds", *(f"{step}\nf/s" for step in steps)):
