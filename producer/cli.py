@@ -104,7 +104,7 @@ def demo(
     folder = out / video.stem
     if done:
         _say(f"\nplay   {folder / 'annotated.mp4'} in a browser or any player")
-        _say(f"read   python -c \"import pandas; print(pandas.read_parquet('{folder / 'tracks.parquet'}'))\"")
+        _say(f"read   {sys.executable} -c \"import pandas; print(pandas.read_parquet('{folder / 'tracks.parquet'}'))\"")
     _say(f"done in {time.monotonic() - began:.1f} s")
     raise typer.Exit(0 if done else 1)
 
