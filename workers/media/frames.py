@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import av
@@ -109,8 +108,3 @@ class ModelScaler:
             threads=1,
         )
         target[: box.content_height, : box.content_width] = self._orientation.apply(small.to_ndarray())
-
-
-def seconds(pts: int, stream: Stream) -> float:
-    """A time stamp in seconds."""
-    return float(pts * Fraction(stream.time_base))
