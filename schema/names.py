@@ -93,7 +93,3 @@ class ProgressKeys:
     def times(self) -> str:
         """Hash of first start and last end per step, seconds of the Redis server's clock."""
         return f"posefleet:job:{self.job_id}:times"
-
-    @property
-    def all(self) -> str:
-        return f"posefleet:job:{self.job_id}:*"

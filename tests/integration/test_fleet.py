@@ -13,8 +13,9 @@ import pytest
 from producer import Fleet
 from producer.inputs import upload
 from producer.stack.stack import Stack
-from schema.messages import Manifest, Options, Stitched, VideoJob
+from schema.messages import JobReference, Manifest, Options, Source, Stitched, VideoJob
 from schema.names import JobKeys
+from schema.queue import send
 from schema.settings import Settings
 from tests.support.media import CLIP, shared
 
@@ -121,24 +122,10 @@ def picture(path: Path, index: int) -> Any:
 
 @pytest.mark.parametrize("batch_frames", [7, 64, 1000])
 def test_tracks_do_not_depend_on_how_the_video_was_cut(batch_frames, finished, fleet, uri):
-    job = fleet.enqueue(uri, Options(render=False), batch_frames=batch_frames)
+    job = fleet.enqueue(uri, Options(render=False), batch_frames=batch_frames, force=True)
     assert job.wait(WAIT_S).state == "succeeded"
     assert job.tracks().equals(finished.tracks())
     assert [r.name for r in manifest_of(job).results] == ["tracks.parquet"]
-
-
-@pytest.fixture(autouse=True)
-def _forget_renderless_job(request, fleet, uri):
-    """The three cuts are one job by identity: take it out of storage after each."""
-    yield
-    if "batch_frames" in request.fixturenames:
-        info = fleet.store.head(*reversed(uri.removeprefix("s3://").split("/", 1)))
-        assert info is not None
-        for job in fleet.jobs():
-            stored = VideoJob.from_json(fleet.store.get(JobKeys(job.job_id).job))
-            if not stored.options.render:
-                fleet.store.delete([o.key for o in fleet.store.objects(JobKeys(job.job_id).prefix)])
-                fleet._progress.forget(job.job_id)
 
 
 def test_the_same_enqueue_twice_does_no_second_work(finished, fleet, uri):
@@ -185,22 +172,14 @@ def test_a_source_overwritten_before_its_turn_is_never_mixed(fleet):
     body = CLIP.read_bytes()
     client = fleet.store._client
     client.put_object(Bucket=fleet.store.bucket, Key="changing.mp4", Body=body)
-    from schema.messages import JobReference, ModelIdentity, Source
-    from schema.queue import send
-
     info = fleet.store.head("changing.mp4")
     client.put_object(Bucket=fleet.store.bucket, Key="changing.mp4", Body=body + b"\0" * 8)
     source = Source(bucket=info.bucket, key=info.key, etag=info.etag, size=info.size)
-    model = ModelIdentity.model_validate(VideoJob.from_json(first_job(fleet)).model)
-    job = VideoJob.accept(source, Options(), model, nonce="changing")
+    job = VideoJob.accept(source, Options(), fleet.model, nonce="changing")
     fleet.store.put_new(JobKeys(job.job_id).job, job.to_json())
     send(fleet._app, "posefleet.split", JobReference(job_id=job.job_id))
     status = fleet.job(job.job_id).wait(WAIT_S)
     assert (status.state, status.error.reason) == ("failed", "source_changed")
-
-
-def first_job(fleet: Fleet) -> bytes:
-    return fleet.store.get(next(iter(fleet.jobs())).status().manifest and f"jobs/{fleet.jobs()[0].job_id}/job.json")
 
 
 @pytest.mark.media

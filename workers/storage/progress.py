@@ -86,13 +86,6 @@ class Progress:
             if f"{step}:end" in stored
         }
 
-    def forget(self, job_id: str) -> None:
-        """Drop all keys of a job."""
-        with _translated():
-            keys = list(self._redis.scan_iter(match=ProgressKeys(job_id).all, count=1000))
-            if keys:
-                self._redis.delete(*keys)
-
     def ping(self) -> bool:
         """Whether Redis answers."""
         with _translated():
