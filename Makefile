@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 EXTRA  ?= cpu
+COCO   ?= tests/media/coco
 
-.PHONY: help setup demo test lint format bench lock clean
+.PHONY: help setup demo test lint format bench accuracy lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -37,8 +38,11 @@ format: $(VENV)/.ready ## Put the code into shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Measure the infer step beside an ideal pipeline and the bare model, in one run.
-	$(BIN)/python -m tests.benchmarks.infer
+bench: setup ## Measure the infer step beside its parts, an ideal pipeline and the tutorials' loop, in one run.
+	$(BIN)/python -W ignore -m tests.benchmarks.infer
+
+accuracy: setup ## COCO keypoint accuracy of presets and sizes: COCO=folder with images/ and person_keypoints.json.
+	$(BIN)/python -m tests.benchmarks.accuracy $(COCO)
 
 lock: ## Pin all requirements with hashes (needs uv; .venv's is used).
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra cpu --extra local --extra dev pyproject.toml -o requirements/cpu.txt

@@ -12,11 +12,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from producer.fleet import Fleet, Job, Status, parse_uri
+from producer.fleet import Fleet, Job, Status, models_for, parse_uri
+from producer.inputs import resolve
 from producer.show import Watch, status_line, summary
 from producer.stack.stack import read_addresses, running_stack
 from schema.errors import ConfigurationError, PosefleetError
-from schema.messages import Options, State
+from schema.manifest import State
+from schema.options import Options
 from schema.settings import Settings, current
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Keypoint tracks from videos, by a fleet.")
@@ -24,10 +26,22 @@ model_cli = typer.Typer(no_args_is_help=True, help="The pose model in the cache.
 cli.add_typer(model_cli, name="model")
 console = Console(width=None if sys.stdout.isatty() else 120)
 
-InputSize = Annotated[int, typer.Option(help="Longer side of the model's input, a multiple of 32 in 128..768.")]
-MaxPeople = Annotated[int, typer.Option(help="Most people reported in one frame, 1..100.")]
-MinScore = Annotated[float, typer.Option(help="Least person score that begins a track, 0..1.")]
-Render = Annotated[bool, typer.Option(help="Write annotated.mp4.")]
+Quality = Annotated[str, typer.Option(help="Preset: fast, balanced or best. Options given beside it win.")]
+InputSize = Annotated[
+    int | None, typer.Option(help="Longer side of the model's input, a multiple of 32 in 128..768; 256 with fast.")
+]
+ExtraSizes = Annotated[str | None, typer.Option(help="Further input sizes, merged by OKS, such as 256,512.")]
+MaxPeople = Annotated[int | None, typer.Option(help="Most people reported in one frame, 1..100; 20 with fast.")]
+MinScore = Annotated[float | None, typer.Option(help="Least person score that begins a track or is drawn, 0..1; 0.2.")]
+Refine = Annotated[str | None, typer.Option(help="off, lightning or thunder: a closer look at every person.")]
+Looks = Annotated[int | None, typer.Option(help="Crops of each person that --refine looks at, 1..4.")]
+Tiles = Annotated[str | None, typer.Option(help="auto, off or ROWSxCOLUMNS: overlapping tiles, for crowds.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="multipose-lightning, singlepose-lightning, singlepose-thunder. Default: POSEFLEET_MODEL."),
+]
+Format = Annotated[list[str] | None, typer.Option(help="coco: also keypoints_coco.json. Pictures always have it.")]
+Render = Annotated[bool, typer.Option(help="Write annotated.mp4 or annotated pictures.")]
 BatchFrames = Annotated[int | None, typer.Option(min=1, help="Frames per batch instead of the planner's choice.")]
 Force = Annotated[bool, typer.Option("--force", help="Do the work once more even if it was done.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -72,20 +86,29 @@ def up() -> None:
 
 @cli.command()
 def run(
-    inputs: Annotated[list[str], typer.Argument(help="Video files, folders, s3://bucket/key.")],
+    context: typer.Context,
+    inputs: Annotated[list[str], typer.Argument(help="Videos, pictures, folders, patterns, s3://…")],
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
-    input_size: InputSize = 256,
-    max_people: MaxPeople = 6,
-    min_score: MinScore = 0.2,
+    quality: Quality = "fast",
+    input_size: InputSize = None,
+    extra_sizes: ExtraSizes = None,
+    max_people: MaxPeople = None,
+    min_score: MinScore = None,
+    refine: Refine = None,
+    looks: Looks = None,
+    tiles: Tiles = None,
+    model: Model = None,
+    format: Format = None,
     render: Render = True,
     batch_frames: BatchFrames = None,
     force: Force = False,
 ) -> None:
-    """Process videos on this machine and put the results into a folder."""
+    """Process videos and pictures on this machine and put the results into a folder."""
     from producer.run import run as run_all
 
-    options = Options.checked(input_size=input_size, max_people=max_people, min_score=min_score, render=render)
-    done = run_all(inputs, out, options, _prepared(), console, batch_frames=batch_frames, force=force)
+    options = _options(context)
+    settings = _prepared(model)
+    done = run_all(inputs, out, options, settings, console, model=model, batch_frames=batch_frames, force=force)
     raise typer.Exit(0 if done else 1)
 
 
@@ -109,23 +132,58 @@ def demo(
     raise typer.Exit(0 if done else 1)
 
 
+@cli.command("inspect")
+def inspect_picture(
+    context: typer.Context,
+    picture: Annotated[str, typer.Argument(help="IMAGE, or VIDEO@TIME with seconds or hours:minutes:seconds.")],
+    out: Annotated[Path, typer.Option(help="The figure: .png, .jpg or .webp.")],
+    quality: Quality = "fast",
+    input_size: InputSize = None,
+    extra_sizes: ExtraSizes = None,
+    max_people: MaxPeople = None,
+    min_score: MinScore = None,
+    refine: Refine = None,
+    looks: Looks = None,
+    tiles: Tiles = None,
+) -> None:
+    """Show what the model sees in one picture: result, heatmaps, regression vectors."""
+    options = _options(context)
+    settings = _prepared()
+    models = models_for(settings, None, options)
+    from workers.inspect import inspect
+
+    people = inspect(picture, out, options, models, settings)
+    for number, score in enumerate(people.scores, start=1):
+        _say(f"person {number}  score {score:.2f}  box {' '.join(f'{side:.0f}' for side in people.boxes[number - 1])}")
+    _say(f"{len(people.scores)} people; figure in {out}")
+
+
 @cli.command()
 def enqueue(
-    uris: Annotated[list[str], typer.Argument(help="s3://bucket/key …")],
-    input_size: InputSize = 256,
-    max_people: MaxPeople = 6,
-    min_score: MinScore = 0.2,
+    context: typer.Context,
+    uris: Annotated[list[str], typer.Argument(help="s3://bucket/key …, or s3://bucket/prefix/ for pictures.")],
+    quality: Quality = "fast",
+    input_size: InputSize = None,
+    extra_sizes: ExtraSizes = None,
+    max_people: MaxPeople = None,
+    min_score: MinScore = None,
+    refine: Refine = None,
+    looks: Looks = None,
+    tiles: Tiles = None,
+    model: Model = None,
+    format: Format = None,
     render: Render = True,
     batch_frames: BatchFrames = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Accept videos in object storage; print a job id for each. The same video twice is the same job."""
-    options = Options.checked(input_size=input_size, max_people=max_people, min_score=min_score, render=render)
+    options = _options(context)
     for uri in uris:
         parse_uri(uri)
     fleet = Fleet(_settings())
-    jobs = [fleet.enqueue(uri, options, batch_frames=batch_frames, force=force) for uri in uris]
+    resolved = [resolve(fleet, uri) for uri in uris]
+    jobs = [fleet.enqueue(uri, options, model=model, batch_frames=batch_frames, force=force) for uri in resolved]
     if as_json:
         print(json.dumps([{"job_id": job.job_id, "uri": uri} for job, uri in zip(jobs, uris, strict=True)]))
     else:
@@ -169,6 +227,12 @@ def _say(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True)
 
 
+def _options(context: typer.Context) -> Options:
+    """The options that a command was given, the rest from its preset; raises `ConfigurationError`."""
+    said = {**context.params, "formats": context.params.get("format") or None}
+    return Options.checked(**{name: said.get(name) for name in Options.model_fields})
+
+
 def _settings() -> Settings:
     """Settings of the environment, else of the stack that runs on this machine."""
     settings = current()
@@ -177,12 +241,13 @@ def _settings() -> Settings:
     return read_addresses(settings.data_dir).settings(settings)
 
 
-def _prepared() -> Settings:
-    """Settings, with the model in the cache."""
+def _prepared(model: str | None = None) -> Settings:
+    """Settings, with the models in the cache."""
     from workers.models.store import pull
 
     settings = current()
-    pull(settings.model, settings.models_dir, _say)
+    for name in dict.fromkeys((settings.model, model or settings.model)):
+        pull(name, settings.models_dir, _say)
     return settings
 
 

@@ -8,21 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schema.errors import ConfigurationError, SourceMissing
-from schema.messages import (
-    Failure,
-    JobReference,
-    Manifest,
-    ModelIdentity,
-    Options,
-    Plan,
-    Source,
-    State,
-    VideoJob,
-)
+from schema.manifest import Failure, Manifest, State
+from schema.messages import JobReference, ModelIdentity, Source, VideoJob
 from schema.names import TASK_SPLIT, JobKeys
+from schema.options import Options
+from schema.pictures import SUFFIX
+from schema.plan import Plan
 from schema.queue import make_app, send
 from schema.settings import Settings, current
-from workers.models.store import identity
+from workers.models.store import identity, kind_of
 from workers.storage.progress import Progress
 from workers.storage.records import end_early
 from workers.storage.s3 import S3Store
@@ -67,33 +61,45 @@ class Fleet:
         self._progress = Progress(self.settings.redis_url)
         self._app = make_app(self.settings)
 
-    @property
-    def model(self) -> ModelIdentity:
-        """The configured model; raises `ModelError` when it has not been pulled."""
-        return identity(self.settings.model, self.settings.models_dir)
-
     def enqueue(
-        self, uri: str, options: Options | None = None, *, batch_frames: int | None = None, force: bool = False
+        self,
+        uri: str,
+        options: Options | None = None,
+        *,
+        model: str | None = None,
+        batch_frames: int | None = None,
+        force: bool = False,
     ) -> "Job":
         """Accept the video at ``uri``. The same version of it with the same options is the same job.
 
         Args:
-            uri: ``s3://bucket/key``.
+            uri: ``s3://bucket/key`` of a video or a picture list.
             options: what to compute.
+            model: name of a pulled model instead of the configured one.
             batch_frames: frames per batch instead of the planner's choice.
             force: do the work once more as a job of its own.
 
         Raises:
-            ConfigurationError: ``uri`` is no S3 URI.
-            ModelError: the configured model has not been pulled.
+            ConfigurationError: ``uri`` is no S3 URI, or the options do not fit the model.
+            ModelError: there is no such model, or it has not been pulled.
             StorageUnavailable, BrokerUnavailable
         """
         bucket, key = parse_uri(uri)
+        chosen = options or Options()
+        finder, refiner = models_for(self.settings, model, chosen)
         info = self.store.head(key, bucket)
         source = Source(bucket=bucket, key=key, etag=info.etag if info else "", size=info.size if info else 0)
         missing = info is None
         nonce = secrets.token_hex(8) if force or missing else ""
-        job = VideoJob.accept(source, options or Options(), self.model, batch_frames, nonce)
+        job = VideoJob.accept(
+            source,
+            chosen,
+            finder,
+            refiner=refiner,
+            pictures=key.endswith(SUFFIX),
+            batch_frames=batch_frames,
+            nonce=nonce,
+        )
         self._accept(job, missing=missing)
         return Job(self, job.job_id)
 
@@ -173,8 +179,10 @@ class Fleet:
         folder.mkdir(parents=True, exist_ok=True)
         fetched = []
         for result in Manifest.from_json(body).results:
-            self.store.download(result.key, folder / result.name)
-            fetched.append(folder / result.name)
+            path = folder / result.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.store.download(result.key, path)
+            fetched.append(path)
         manifest = folder / "manifest.json"
         manifest.write_bytes(body)
         return [*fetched, manifest]
@@ -219,6 +227,23 @@ class Job:
         import pyarrow.parquet as pq
 
         return pq.read_table(io.BytesIO(self.fleet.store.get(JobKeys(self.job_id).result("tracks.parquet"))))
+
+
+def models_for(settings: Settings, name: str | None, options: Options) -> tuple[ModelIdentity, ModelIdentity | None]:
+    """The model that finds people, by default the configured one, and the one of ``options.refine``.
+
+    Raises:
+        ModelError: there is no such model, it has not been pulled, or it is damaged.
+        ConfigurationError: the options do not fit the model.
+    """
+    finder = identity(name or settings.model, settings.models_dir)
+    looks_closely = options.refine != "off" or options.tiles != "off" or bool(options.extra_sizes)
+    if looks_closely and kind_of(finder.name, settings.models_dir) == "singlepose":
+        raise ConfigurationError(
+            f"--model {finder.name} follows one person by itself: "
+            "leave out --quality, --refine, --tiles and --extra-sizes, or choose multipose-lightning"
+        )
+    return finder, None if options.refine == "off" else identity(f"singlepose-{options.refine}", settings.models_dir)
 
 
 def parse_uri(uri: str) -> tuple[str, str]:

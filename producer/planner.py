@@ -3,12 +3,20 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from schema.messages import FrameRange
+from schema.plan import FrameRange
 
 _PARALLEL = 4
 """A short video is cut into this many ranges, so that several workers share it."""
 _SHORTEST = 32
 """Frames; shorter ranges cost more in decoding ahead than they save."""
+
+
+_FEWEST = 4
+
+
+def aim_for(aim: int, work: float) -> int:
+    """Frames per range for options that cost ``work`` times the defaults: a batch should take about as long."""
+    return max(min(aim, _FEWEST), round(aim / max(work, 1.0)))
 
 
 def target_frames(frames: int, aim: int) -> int:

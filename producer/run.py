@@ -6,12 +6,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from producer.fleet import Fleet, Job, Status
-from producer.inputs import Input, collect, upload
-from producer.show import Watch, summary
+from producer.fleet import Fleet, Job, Status, models_for
+from producer.inputs import Input, accept, collect
+from producer.show import Watch, reasons, summary
 from producer.stack.stack import running_stack
 from schema.errors import PosefleetError
-from schema.messages import Failure, Manifest, Options, State
+from schema.manifest import Failure, Manifest, State
+from schema.options import Options
 from schema.settings import Settings
 from schema.version import VERSION
 
@@ -25,6 +26,7 @@ class Request:
     inputs: list[Input]
     out: Path
     options: Options
+    model: str | None = None
     batch_frames: int | None = None
     force: bool = False
 
@@ -33,9 +35,11 @@ def run(named: list[str], out: Path, options: Options, settings: Settings, conso
     """Process all inputs; whether every one succeeded. Results lie in ``out/<stem>/``.
 
     Raises:
-        ConfigurationError: an input does not exist, or the stack does not come up.
+        ConfigurationError: an input does not exist, the options do not fit the model, or the stack does not come up.
+        ModelError: there is no such model, or it is damaged.
     """
     request = Request(collect(named), out, options, **more)  # type: ignore[arg-type]
+    models_for(settings, request.model, options)
     with running_stack(settings, lambda line: console.print(line, highlight=False)) as addresses:
         ended = _process(Fleet(addresses.settings(settings)), request, console)
     return _conclude(ended, request, console)
@@ -47,9 +51,12 @@ def _process(fleet: Fleet, request: Request, console: Console) -> dict[str, Mani
     waiting: dict[str, Job] = {}
     for given in request.inputs:
         try:
-            uri = given.origin if given.origin.startswith("s3://") else upload(fleet, Path(given.origin))
             waiting[given.folder] = fleet.enqueue(
-                uri, request.options, batch_frames=request.batch_frames, force=request.force
+                accept(fleet, given),
+                request.options,
+                model=request.model,
+                batch_frames=request.batch_frames,
+                force=request.force,
             )
         except (PosefleetError, OSError) as error:
             ended[given.folder] = _not_accepted(given, error, request, fleet)
@@ -79,7 +86,7 @@ def _not_accepted(given: Input, error: Exception, request: Request, fleet: Fleet
         state=State.FAILED,
         error=Failure(reason=reason, message=str(error)),
         source={"uri": given.origin},
-        model=fleet.model.model_dump(),
+        model=models_for(fleet.settings, request.model, request.options)[0].model_dump(),
         options=request.options.model_dump(),
         software_version=VERSION,
     )
@@ -94,11 +101,17 @@ def _conclude(ended: dict[str, Manifest], request: Request, console: Console) ->
     ordered = {given.folder: ended[given.folder] for given in request.inputs}
     console.print(summary(ordered))
     for name, manifest in ordered.items():
-        for result in manifest.results:
-            console.print(f"  {request.out / name / result.name}", highlight=False, soft_wrap=True)
+        for result in dict.fromkeys(_shown(result.name) for result in manifest.results):
+            console.print(f"  {request.out / name / result}", highlight=False, soft_wrap=True)
         console.print(f"  {request.out / name / 'manifest.json'}", highlight=False, soft_wrap=True)
     failed = {name: m for name, m in ordered.items() if m.state is not State.SUCCEEDED}
     for name, manifest in failed.items():
-        why = manifest.error.message if manifest.error else f"frame ranges {manifest.dead_ranges} are missing"
-        console.print(f"{manifest.state.upper()} {name}: {why}", highlight=False, soft_wrap=True)
+        for why in reasons(manifest):
+            console.print(f"{manifest.state.upper()} {name}: {why}", highlight=False, soft_wrap=True)
     return not failed
+
+
+def _shown(name: str) -> str:
+    """A result as it is listed: of a folder of them, the folder."""
+    folder, slash, _ = name.partition("/")
+    return folder + slash

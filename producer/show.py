@@ -6,7 +6,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from producer.fleet import Status
-from schema.messages import Manifest, State
+from schema.manifest import Manifest, State
 
 _STEPS = ("infer", "render")
 
@@ -54,17 +54,24 @@ def summary(manifests: dict[str, Manifest]) -> Table:
     """A row per ended job: people, frames, seconds, frames per second of each step."""
     steps = [step for step in ("split", "infer", "stitch", "render") if _any(manifests, step)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("video", overflow="ellipsis", no_wrap=True, max_width=40)
+    table.add_column("input", overflow="ellipsis", no_wrap=True, max_width=40)
     for title in ("state", "people"):
         table.add_column(title, no_wrap=True, min_width=9)
     for title in ("frames", "seconds", *(f"{step}\nf/s" for step in steps)):
         table.add_column(title, justify="right", min_width=5)
     for name, manifest in manifests.items():
-        people = f"{manifest.people.max_per_frame} in {manifest.people.tracks} tracks" if manifest.results else "–"
+        people = _people(manifest)
         seconds = sum(report.seconds for report in manifest.steps.values())
         rates = [_rate(manifest, step) for step in steps]
         table.add_row(name, manifest.state, people, str(manifest.frames), f"{seconds:.1f}", *rates)
     return table
+
+
+def _people(manifest: Manifest) -> str:
+    if not manifest.results:
+        return "–"
+    most, tracks = manifest.people.max_per_frame, manifest.people.tracks
+    return f"{most} in {tracks} tracks" if manifest.codec else f"{most} at most"
 
 
 def _any(manifests: dict[str, Manifest], step: str) -> bool:
@@ -74,6 +81,14 @@ def _any(manifests: dict[str, Manifest], step: str) -> bool:
 def _rate(manifest: Manifest, step: str) -> str:
     report = manifest.steps.get(step)
     return f"{report.frames_per_second:.0f}" if report and report.frames_per_second else "–"
+
+
+def reasons(manifest: Manifest) -> list[str]:
+    """Why a job did not succeed, a line for each reason."""
+    if manifest.error:
+        return [manifest.error.message]
+    missing = [f"frames {start}..{stop} are missing" for start, stop in manifest.dead_ranges]
+    return missing + [f"{broken.name}: {broken.reason}" for broken in manifest.broken]
 
 
 def status_line(status: Status) -> str:

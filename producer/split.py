@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from producer.planner import cut, frame_ranges, target_frames
-from schema.messages import FrameRange, Plan, VideoJob
+from producer.pictures import plan_pictures
+from producer.planner import aim_for, cut, frame_ranges, target_frames
+from schema.messages import VideoJob
 from schema.names import JobKeys
+from schema.plan import FrameRange, Plan
 from workers.media.index import FrameTable, read_index
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
@@ -32,10 +34,12 @@ def split(*, store: ObjectStore, job: VideoJob, aim: int) -> Plan:
 
 
 def make_plan(store: ObjectStore, job: VideoJob, aim: int) -> Plan:
-    """Read the index of a job's video and cut its frames."""
+    """Read the index of a job's video and cut its frames, or cut its list of pictures."""
+    if job.pictures:
+        return plan_pictures(store, job)
     source = job.source
     index = read_index(RangedFile(store, ObjectInfo(source.bucket, source.key, source.etag, source.size)))
-    ranges = _ranges(index.table, index.stream.frames, job.batch_frames, aim)
+    ranges = _ranges(index.table, index.stream.frames, job.batch_frames, aim_for(aim, job.options.work))
     return Plan(
         job_id=job.job_id,
         stream=index.stream,

@@ -8,6 +8,7 @@
     │   └── BrokerUnavailable     Redis did not answer
     └── PermanentError            never retried; the job or the command says why
         ├── VideoError            the upload cannot be read as a video (``reason`` names the kind)
+        ├── PictureError          a file cannot be read as a picture
         ├── SourceMissing         there is no such object
         ├── SourceChanged         the object was overwritten while the job ran
         ├── ModelError            the pose model is missing, damaged or not the one asked for
@@ -84,6 +85,12 @@ class NoFrames(VideoError):
     """The stream shows no frame, or none of them decodes."""
 
     reason = "no_frames"
+
+
+class PictureError(PermanentError):
+    """A file cannot be read as a picture."""
+
+    reason = "not_a_picture"
 
 
 class SourceMissing(PermanentError):

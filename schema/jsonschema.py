@@ -3,13 +3,19 @@
 import json
 from pathlib import Path
 
-from schema.messages import FrameBatch, JobReference, Manifest, Plan, Record, Stitched, VideoJob
+from schema.manifest import Manifest, Results, Stitched
+from schema.messages import FrameBatch, JobReference, VideoJob
+from schema.pictures import PictureList
+from schema.plan import Plan
+from schema.record import Record
 
 FILES: dict[str, type[Record]] = {
     "frame_batch.v1.json": FrameBatch,
     "job_reference.v1.json": JobReference,
     "manifest.v1.json": Manifest,
+    "picture_list.v1.json": PictureList,
     "plan.v1.json": Plan,
+    "results.v1.json": Results,
     "stitched.v1.json": Stitched,
     "video_job.v1.json": VideoJob,
 }

@@ -25,6 +25,7 @@ TASK_QUEUES = {
 MANIFEST = "manifest.json"
 TRACKS = "tracks.parquet"
 ANNOTATED = "annotated.mp4"
+COCO = "keypoints_coco.json"
 
 
 def range_name(start: int, stop: int) -> str:
@@ -59,6 +60,10 @@ class JobKeys:
 
     def piece(self, start: int, stop: int) -> str:
         return f"{self.prefix}render/{range_name(start, stop)}.nut"
+
+    def drawn(self, start: int, stop: int) -> str:
+        """Says which annotated pictures a range gave: the pictures themselves are results."""
+        return f"{self.prefix}render/{range_name(start, stop)}.json"
 
     def dead(self, step: str, start: int, stop: int) -> str:
         return f"{self.prefix}dead/{step}-{range_name(start, stop)}.json"

@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     bucket: str = Field("posefleet", min_length=3, description="bucket of jobs and results")
     model: str = Field("multipose-lightning", description="built-in name, TF-Hub handle or SavedModel folder")
     backend: str = Field("auto", pattern="^(auto|litert|tensorflow)$", description="auto, litert or tensorflow")
-    model_batch: int = Field(4, ge=1, le=512, description="frames per call of the model")
+    model_batch: int | None = Field(
+        None, ge=1, le=512, description="pictures per call of the model; none: 2 with LiteRT, measured with TensorFlow"
+    )
     model_threads: int = Field(1, ge=1, description="CPU threads of one worker process's model")
     warm_model: bool = Field(False, description="load the model when a worker process starts")
     ready_dir: Path | None = Field(

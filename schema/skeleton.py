@@ -20,6 +20,9 @@ KEYPOINTS = (
     "right_ankle",
 )
 
+#: The keypoint that each one becomes in a mirror.
+MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
+
 #: Pairs of keypoint indexes that a limb joins.
 LIMBS = (
     (0, 1),

@@ -22,7 +22,8 @@ from schema.errors import (
     SourceMissing,
     TransientError,
 )
-from schema.messages import FrameBatch, JobReference, State
+from schema.manifest import State
+from schema.messages import FrameBatch, JobReference
 from schema.queue import send
 from schema.settings import current
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from celery.signals import worker_process_init, worker_ready
 
-from schema.messages import FrameBatch, JobReference, Plan, VideoJob
+from schema.messages import FrameBatch, JobReference, VideoJob
 from schema.names import TASK_INFER, TASK_PUBLISH, TASK_RENDER, TASK_STITCH
+from schema.plan import Plan
 from schema.settings import current
 from workers.app import app
 from workers.task import FleetTask, progress, store, work_folder
@@ -56,15 +57,19 @@ class PublishTask(FleetTask):
 @app.task(name=TASK_INFER, base=InferTask, bind=True)
 def infer(self: InferTask, batch: FrameBatch) -> str | None:
     """Find people in a frame range."""
-    from workers.models.loaded import model_of
-    from workers.stages import infer as stage
+    from workers.models.loaded import engine_for
+    from workers.stages import infer as videos
+    from workers.stages import pictures
     from workers.storage.records import ended, read_job, read_plan
 
     if ended(store(), batch.job_id):
         return None
     job, plan = read_job(store(), batch.job_id), read_plan(store(), batch.job_id)
     wanted = plan.range_of(batch.start, batch.stop)
-    key = stage.infer(store=store(), load_model=model_of, job=job, plan=plan, wanted=wanted)
+    if job.pictures:
+        key = pictures.infer(store=store(), load_engine=engine_for, job=job, wanted=wanted)
+    else:
+        key = videos.infer(store=store(), load_engine=engine_for, job=job, plan=plan, wanted=wanted)
     self.finish(batch, len(plan.ranges))
     return key
 
@@ -72,14 +77,16 @@ def infer(self: InferTask, batch: FrameBatch) -> str | None:
 @app.task(name=TASK_STITCH, base=StitchTask, bind=True)
 def stitch(self: StitchTask, reference: JobReference) -> str | None:
     """Track people through the whole video."""
-    from workers.stages import stitch as stage
+    from workers.stages import pictures
+    from workers.stages import stitch as videos
     from workers.storage.records import ended, read_job, read_plan
 
     if ended(store(), reference.job_id):
         return None
     job, plan = read_job(store(), reference.job_id), read_plan(store(), reference.job_id)
+    stage = pictures.collect if job.pictures else videos.stitch
     with work_folder() as work:
-        stage.stitch(store=store(), job=job, plan=plan, work=Path(work))
+        stage(store=store(), job=job, plan=plan, work=Path(work))
     self.finish_step(reference)
     self.go_on_with(job, plan)
     return reference.job_id
@@ -88,7 +95,8 @@ def stitch(self: StitchTask, reference: JobReference) -> str | None:
 @app.task(name=TASK_RENDER, base=RenderTask, bind=True)
 def render(self: RenderTask, batch: FrameBatch) -> str | None:
     """Draw a frame range of the annotated video."""
-    from workers.stages import render as stage
+    from workers.stages import pictures
+    from workers.stages import render as videos
     from workers.storage.records import ended, read_job, read_plan, read_stitched
 
     if ended(store(), batch.job_id):
@@ -96,7 +104,11 @@ def render(self: RenderTask, batch: FrameBatch) -> str | None:
     job, plan = read_job(store(), batch.job_id), read_plan(store(), batch.job_id)
     stitched = read_stitched(store(), batch.job_id)
     wanted = plan.range_of(batch.start, batch.stop)
-    key = stage.render(store=store(), job=job, plan=plan, stitched=stitched, wanted=wanted)
+    with work_folder() as work:
+        if job.pictures:
+            key = pictures.draw(store=store(), job=job, wanted=wanted, work=Path(work))
+        else:
+            key = videos.render(store=store(), job=job, plan=plan, stitched=stitched, wanted=wanted)
     self.finish(batch, len(plan.ranges))
     return key
 

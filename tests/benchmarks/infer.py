@@ -1,9 +1,10 @@
-"""The infer step beside an ideal pipeline and the bare model, in turn in one run: ``make bench``.
+"""The infer step beside what it is made of, what it could be, and the tutorials' loop: ``make bench``.
 
-The ideal pipeline decodes, scales, runs the model and decodes its heads in one process on all cores, from a local
-file; it takes the faster of two shapes: a thread per core that does everything for its share of the video, and one
-thread that decodes ahead of a model that uses all cores.  The fleet does the same work through Redis, S3 and
-worker processes.  Ratios count: absolute figures are this machine's, at this moment.
+All contenders run in turn in every round; ratios count, absolute figures are this machine's at this moment.  The
+ideal pipeline decodes, scales, runs the model and decodes its heads in one process on all cores, from a local file;
+it takes the faster of two shapes: a thread per core that does everything for its share of the video, and one thread
+that decodes ahead of a model that uses all cores.  The fleet does the same work through Redis, S3 and worker
+processes.  The tutorials' loop reads with OpenCV, pads, runs one picture a call and draws.
 """
 
 import argparse
@@ -11,27 +12,39 @@ import json
 import os
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 
 from producer import Fleet
 from producer.inputs import upload
 from producer.split import make_plan
 from producer.stack.stack import Stack
-from schema.messages import ModelIdentity, Options, Plan, Source, VideoJob
+from schema.messages import ModelIdentity, Source, VideoJob
+from schema.options import Options
+from schema.plan import Plan
 from schema.settings import Settings
+from tests.benchmarks.parts import CORES, GFLOP_PER_FRAME, parts, seconds
 from tests.support.media import CLIP, Disk, ranged
-from workers.models.litert import LiteRTModel
-from workers.models.store import identity
+from workers.engine.engine import Engine, many
+from workers.models.litert import LiteRTMultiPose
+from workers.models.store import identity, trunk_file
 from workers.stages.infer import infer_range
 
-CORES = os.cpu_count() or 1
+RATIOS = (
+    ("infer step", "ideal pipeline"),
+    ("infer step", "trunk, a frame"),
+    ("infer step", "tutorial at 160 x 256, a frame"),
+    ("infer step", "tutorial as written, a frame"),
+    ("trunk, GFLOP", "machine"),
+    ("trunk, a frame", "decoder, k = 20, a frame of 32"),
+    ("Thunder, a crop", "cutting a crop"),
+    ("trunk, a frame", "Thunder, a crop"),
+    ("ideal, a thread per core", "ideal, decoding ahead"),
+)
 
 
 def main() -> None:
@@ -70,32 +83,35 @@ def repeat(source: Path, target: Path, loops: int) -> int:
 
 
 def measure(clip: Path, frames: int, rounds: int) -> dict[str, list[float]]:
-    """Frames per second of every contender in every round."""
+    """Frames (or crops, or GFLOP) per second of every contender in every round."""
     settings = Settings.read()
-    known = identity(settings.model, settings.models_dir)
-    trunk = settings.models_dir / settings.model / "trunk.tflite"
+    known = identity("multipose-lightning", settings.models_dir)
     stack = Stack(settings, print)
     stack.start()
     try:
         fleet = Fleet(stack.addresses.settings(settings))
         uri = upload(fleet, clip)
         contenders: dict[str, Callable[[], float]] = {
-            "fleet": lambda: run_fleet(fleet, uri),
-            "ideal, a thread per core": lambda: timed(ideal_threads(clip, known, trunk, settings), frames),
-            "ideal, decoding ahead": lambda: timed(ideal_ahead(clip, known, trunk, settings), frames),
-            "bare model": lambda: timed(bare(trunk, settings, frames), frames),
+            "infer step": lambda: run_fleet(fleet, uri),
+            "ideal, a thread per core": rate_of(ideal_threads(clip, known, settings), frames),
+            "ideal, decoding ahead": rate_of(ideal_ahead(clip, known, settings), frames),
         }
+        for name, part in parts(settings.models_dir).items():
+            contenders[name] = lambda part=part: 1 / part()  # type: ignore[misc]
         figures: dict[str, list[float]] = {name: [] for name in contenders}
         for name, run in contenders.items():
-            print(f"warming up {name}: {run():.1f} f/s", flush=True)
+            print(f"warming up {name}: {run():.1f} a second", flush=True)
         for number in range(rounds):
             for name, run in contenders.items():
                 figures[name].append(run())
-            latest = ", ".join(f"{name} {values[-1]:.1f}" for name, values in figures.items())
-            print(f"round {number + 1}: {latest}", flush=True)
+            print(f"round {number + 1} of {rounds}: infer step {figures['infer step'][-1]:.1f} f/s", flush=True)
         return figures
     finally:
         stack.stop()
+
+
+def rate_of(run: Callable[[], None], frames: int) -> Callable[[], float]:
+    return lambda: frames / seconds(run)
 
 
 def run_fleet(fleet: Fleet, uri: str) -> float:
@@ -106,12 +122,6 @@ def run_fleet(fleet: Fleet, uri: str) -> float:
     rate = status.manifest.steps["infer"].frames_per_second
     assert rate is not None
     return rate
-
-
-def timed(run: Callable[[], None], frames: int) -> float:
-    began = time.perf_counter()
-    run()
-    return frames / (time.perf_counter() - began)
 
 
 def plan_of(clip: Path, known: ModelIdentity, ranges: int) -> Plan:
@@ -126,52 +136,49 @@ def plan_frames(clip: Path) -> int:
         return container.streams.video[0].frames
 
 
-def ideal_threads(clip: Path, known: ModelIdentity, trunk: Path, settings: Settings) -> Callable[[], None]:
+def engine(settings: Settings, threads: int) -> Engine:
+    trunk = trunk_file("multipose-lightning", settings.models_dir)
+    return many(Options(), LiteRTMultiPose(trunk, batch=settings.model_batch, threads=threads), None)
+
+
+def ideal_threads(clip: Path, known: ModelIdentity, settings: Settings) -> Callable[[], None]:
     """A thread per core, each with a model of one thread and its share of the frames."""
     plan = plan_of(clip, known, CORES)
-    models = [LiteRTModel(trunk, batch=settings.model_batch, threads=1) for _ in plan.ranges]
+    engines = [engine(settings, 1) for _ in plan.ranges]
 
     def run() -> None:
-        with ThreadPoolExecutor(len(models)) as pool:
-            shares = zip(models, plan.ranges, strict=True)
-            jobs = [pool.submit(infer_range, model, ranged(clip), Options(), plan, share) for model, share in shares]
+        with ThreadPoolExecutor(len(engines)) as pool:
+            shares = zip(engines, plan.ranges, strict=True)
+            jobs = [pool.submit(infer_range, each, ranged(clip), plan, share) for each, share in shares]
             assert sum(len(job.result().pts) for job in jobs) == plan.stream.frames
 
     return run
 
 
-def ideal_ahead(clip: Path, known: ModelIdentity, trunk: Path, settings: Settings) -> Callable[[], None]:
+def ideal_ahead(clip: Path, known: ModelIdentity, settings: Settings) -> Callable[[], None]:
     """One thread decodes ahead, the model uses all cores."""
     plan = plan_of(clip, known, 1)
-    model = LiteRTModel(trunk, batch=8, threads=CORES)
+    one = engine(settings, CORES)
 
     def run() -> None:
-        assert len(infer_range(model, ranged(clip), Options(), plan, plan.ranges[0]).pts) == plan.stream.frames
-
-    return run
-
-
-def bare(trunk: Path, settings: Settings, frames: int) -> Callable[[], None]:
-    """The model and its decoder on frames that lie ready, on all cores."""
-    model = LiteRTModel(trunk, batch=8, threads=CORES)
-    batch = np.random.default_rng(1).integers(0, 256, (8, 160, 256, 3), np.uint8)
-
-    def run() -> None:
-        for _ in range(frames // 8):
-            model.detect(batch, 6)
+        assert len(infer_range(one, ranged(clip), plan, plan.ranges[0]).pts) == plan.stream.frames
 
     return run
 
 
 def report(figures: dict[str, list[float]], frames: int) -> None:
-    """Medians, spreads, and the ratio that counts, round by round."""
-    print(f"\n{frames} frames of {CLIP.name}, {CORES} cores")
+    """Medians, spreads, and the ratios that count, each taken round by round."""
+    print(f"\n{frames} frames of {CLIP.name}, {CORES} cores; a second: median (lowest to highest)")
     for name, values in figures.items():
-        print(f"{name:28} {statistics.median(values):7.1f} f/s   ({min(values):.1f} to {max(values):.1f})")
+        print(f"{name:36} {statistics.median(values):9.1f}   ({min(values):.1f} to {max(values):.1f})")
     ideals = [max(pair) for pair in zip(*(v for n, v in figures.items() if n.startswith("ideal")), strict=True)]
-    for name, others in {"ideal": ideals, "bare model": figures["bare model"]}.items():
-        ratios = [ours / other for ours, other in zip(figures["fleet"], others, strict=True)]
-        print(f"fleet ÷ {name:20} {statistics.median(ratios):7.2f}       ({min(ratios):.2f} to {max(ratios):.2f})")
+    known = {**figures, "ideal pipeline": ideals, "machine": figures["matrix product, a GFLOP"]}
+    known["trunk, GFLOP"] = [GFLOP_PER_FRAME * rate for rate in figures["trunk, a frame"]]
+    print("\nratios")
+    for ours, other in RATIOS:
+        ratios = [a / b for a, b in zip(known[ours], known[other], strict=True)]
+        line = f"{ours} ÷ {other}"
+        print(f"{line:68} {statistics.median(ratios):8.3f}   ({min(ratios):.3f} to {max(ratios):.3f})")
 
 
 if __name__ == "__main__":

@@ -80,17 +80,30 @@ def data_of(stack: Stack) -> dict[str, str]:
     ("arguments", "message"),
     [
         (["enqueue", "file.mp4"], "file.mp4 is no video in object storage: give s3://bucket/key"),
-        (["run", "nowhere.mp4", "--out", "o"], "nowhere.mp4 does not exist: give a video file, a folder or s3://"),
+        (
+            ["run", "nowhere.mp4", "--out", "o"],
+            "nowhere.mp4 does not exist: give a video, a picture, a folder or s3://",
+        ),
         (["run", CLIP, "--out", "o", "--input-size", "100"], "--input-size 100: a multiple of 32 from 128 to 768"),
+        (["run", CLIP, "--out", "o", "--refine", "much"], "--refine much: off, lightning or thunder"),
         (["status"], "no stack is running in"),
     ],
-    ids=["a path to enqueue", "a missing file", "an option out of range", "no stack"],
+    ids=["a path to enqueue", "a missing file", "a size out of range", "an unknown value", "no stack"],
 )
 def test_mistakes_are_one_clear_line(arguments, message, tmp_path, model):
     done = posefleet(*arguments, POSEFLEET_DATA_DIR=str(tmp_path), POSEFLEET_S3_ENDPOINT="", POSEFLEET_REDIS_URL="")
     assert done.returncode == 2
     assert done.stderr.startswith(f"posefleet: {message}")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_unknown_model_names_the_known_ones_before_anything_starts(tmp_path, model):
+    done = posefleet("run", CLIP, "--out", tmp_path / "o", "--model", "blazepose", POSEFLEET_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    known = "multipose-lightning, singlepose-lightning, singlepose-thunder"
+    assert done.stderr.startswith(f"posefleet: unknown model blazepose: give {known}")
+    assert not (tmp_path / "o").exists()
+    assert "Redis" not in done.stdout
 
 
 def test_a_setting_out_of_range_names_the_variable():

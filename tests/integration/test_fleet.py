@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from producer import Fleet
+from producer.fleet import models_for
 from producer.inputs import upload
 from producer.stack.stack import Stack
-from schema.messages import JobReference, Manifest, Options, Source, Stitched, VideoJob
+from schema.manifest import Manifest, Stitched
+from schema.messages import JobReference, Source, VideoJob
 from schema.names import JobKeys
+from schema.options import Options
 from schema.queue import send
 from schema.settings import Settings
 from tests.support.media import CLIP, shared
@@ -175,7 +178,7 @@ def test_a_source_overwritten_before_its_turn_is_never_mixed(fleet):
     info = fleet.store.head("changing.mp4")
     client.put_object(Bucket=fleet.store.bucket, Key="changing.mp4", Body=body + b"\0" * 8)
     source = Source(bucket=info.bucket, key=info.key, etag=info.etag, size=info.size)
-    job = VideoJob.accept(source, Options(), fleet.model, nonce="changing")
+    job = VideoJob.accept(source, Options(), models_for(fleet.settings, None, Options())[0], nonce="changing")
     fleet.store.put_new(JobKeys(job.job_id).job, job.to_json())
     send(fleet._app, "posefleet.split", JobReference(job_id=job.job_id))
     status = fleet.job(job.job_id).wait(WAIT_S)

@@ -7,7 +7,7 @@ import pytest
 from producer import Fleet
 from producer.inputs import upload
 from producer.stack.stack import Stack
-from schema.messages import Options
+from schema.options import Options
 from schema.settings import Settings
 from tests.support.media import CLIP
 

@@ -10,7 +10,7 @@ import pytest
 
 from schema.settings import Settings
 from tests.support.media import shared
-from workers.models.store import load, stock_folder
+from workers.models.store import load_multipose, stock_folder
 
 SIZES = {"160x256": (160, 256), "256x256": (256, 256)}
 TOLERANCE = 1e-4
@@ -74,12 +74,10 @@ def run_stock(folder, frames, tmp_path):
 OURS = """
 import sys, numpy as np
 from schema.settings import Settings
-from workers.models.store import identity, load
+from workers.models.store import identity, load_multipose
 settings = Settings.read()
-model = load(identity(settings.model, settings.models_dir), settings)
-frames = np.load(sys.argv[1])
-batches = [frames[i : i + model.batch] for i in range(0, len(frames), model.batch)]
-np.save(sys.argv[2], np.concatenate([model.detect(batch, 6) for batch in batches]))
+model = load_multipose(identity(settings.model, settings.models_dir), settings)
+np.save(sys.argv[2], model.detect(np.load(sys.argv[1]), 6))
 """
 
 
@@ -93,8 +91,8 @@ def run_ours(backend, frames, tmp_path):
 
 def test_how_many_frames_come_together_changes_nothing(model):
     settings = Settings.read()
-    loaded = load(model, settings)
-    frames = np.random.default_rng(5).integers(0, 256, (settings.model_batch, 96, 128, 3), np.uint8)
+    loaded = load_multipose(model, settings)
+    frames = np.random.default_rng(5).integers(0, 256, (loaded.batch(96, 128), 96, 128, 3), np.uint8)
     together = loaded.detect(frames, 6)
     alone = np.concatenate([loaded.detect(frame[None], 6) for frame in frames])
     np.testing.assert_array_equal(together, alone)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from producer.planner import cut, frame_ranges
-from schema.messages import Plan
+from schema.plan import Plan
 from tests.support.media import CLIP, ranged, shared
 from workers.media.frames import decode_range
 from workers.media.index import read_index
@@ -70,7 +70,7 @@ def test_time_stamps_that_jump_back_go_on_rising():
 
 
 def planned_sequential(path):
-    from schema.messages import FrameRange
+    from schema.plan import FrameRange
 
     index = read_index(ranged(path))
     assert index.table.sequential

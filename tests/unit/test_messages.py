@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 import schema
 from schema.errors import ConfigurationError, MessageError
 from schema.jsonschema import FILES, written
-from schema.messages import FrameBatch, JobReference, ModelIdentity, Options, Source, VideoJob
+from schema.messages import FrameBatch, JobReference, ModelIdentity, Source, VideoJob
+from schema.options import Options
 
 SOURCE = Source(bucket="videos", key="a.mp4", etag='"1"', size=10)
 MODEL = ModelIdentity(name="m", sha256="0" * 64)

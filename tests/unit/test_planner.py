@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.planner import cut, frame_ranges, target_frames
+from producer.planner import aim_for, cut, frame_ranges, target_frames
 
 KEYS = st.lists(st.integers(0, 5000), unique=True).map(lambda keys: np.array(sorted(keys), np.int64))
 
@@ -48,3 +48,12 @@ def test_each_range_begins_decoding_at_the_key_frame_before_it():
 def test_nothing_to_cut_is_a_mistake(frames, target):
     with pytest.raises(ValueError, match="cannot cut"):
         cut(frames, np.zeros(0, np.int64), target, exact=True)
+
+
+@pytest.mark.parametrize(("work", "frames"), [(0.5, 240), (1.0, 240), (10.0, 24), (1000.0, 4)])
+def test_dear_options_make_short_ranges(work, frames):
+    assert aim_for(240, work) == frames
+
+
+def test_a_small_aim_stays():
+    assert aim_for(2, 50.0) == 2

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schema.errors import NoFrames
-from schema.messages import FrameRange, ModelIdentity, Options, Plan, Source, Stream, VideoJob
+from schema.messages import ModelIdentity, Source, VideoJob
 from schema.names import JobKeys
+from schema.options import Options
+from schema.plan import FrameRange, Plan, Stream
 from tests.support.people import person_at, range_of, together
 from workers.formats.poses import read_poses, write_poses
 from workers.stages.stitch import stitch

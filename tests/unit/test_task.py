@@ -4,8 +4,10 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
 from schema.errors import PermanentError, SourceChanged, StorageUnavailable
-from schema.messages import FrameBatch, JobReference, Manifest, ModelIdentity, Options, Source, VideoJob
+from schema.manifest import Manifest
+from schema.messages import FrameBatch, JobReference, ModelIdentity, Source, VideoJob
 from schema.names import TASK_STITCH, JobKeys
+from schema.options import Options
 from tests.unit.test_stitch import Memory, plan_of
 from workers import task as base
 from workers.tasks import infer, stitch

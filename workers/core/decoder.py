@@ -6,6 +6,7 @@ inside a person's box are looked at, and the Gaussian is split into a row and a 
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from workers.core.heads import Floats, Heads
 from workers.core.poses import POSE_VALUES
@@ -43,6 +44,12 @@ def decode(heads: Heads, people: int) -> Floats:
 def load() -> None:
     """Compile the decoder, or read what was compiled before."""
     decode(Heads(*(np.zeros((1, 8, 8, depth), np.float32) for depth in (1, 2, 2, 17, 34, 34))), 1)
+
+
+def peaks(center: Floats, people: int) -> tuple[NDArray[np.int64], Floats]:
+    """The best peaks of one centre map ``[h, w]``: cells ``[n, 2]`` (row, column) and their scores, best first."""
+    cells, scores = _peaks(np.ascontiguousarray(center, np.float32), people)
+    return cells, scores
 
 
 @njit(cache=True, nogil=True)

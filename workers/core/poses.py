@@ -1,6 +1,6 @@
 """Poses of a frame range: what infer writes and stitch reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,8 @@ from workers.core.letterbox import Letterbox
 
 POSE_VALUES = 56
 """Values of a pose as the model gives it: 17 x (y, x, confidence), ymin, xmin, ymax, xmax, score."""
+
+NO_SIZES = np.zeros((0, 2), np.int32)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class RangePoses:
     """All people, ``counts[i]`` of them of frame ``i``."""
     planned: int
     """Frames that the plan has for this range."""
+    sizes: NDArray[np.int32] = field(default_factory=lambda: NO_SIZES)
+    """``[frames, 2]`` width and height where the frames are pictures of sizes of their own, else ``[0, 2]``."""
+    broken: tuple[tuple[int, str], ...] = ()
+    """Index and reason of each picture that could not be read."""
 
     def __post_init__(self) -> None:
         if self.pts.shape != self.counts.shape or int(self.counts.sum()) != len(self.people.scores):

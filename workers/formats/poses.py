@@ -1,10 +1,11 @@
 """The poses object of one frame range: a NumPy archive, the same bytes for the same poses."""
 
 import io
+import json
 
 import numpy as np
 
-from workers.core.poses import FramePoses, RangePoses
+from workers.core.poses import NO_SIZES, FramePoses, RangePoses
 
 
 def write_poses(poses: RangePoses) -> bytes:
@@ -18,6 +19,8 @@ def write_poses(poses: RangePoses) -> bytes:
         boxes=poses.people.boxes,
         scores=poses.people.scores,
         planned=np.int64(poses.planned),
+        broken=np.frombuffer(json.dumps(poses.broken).encode(), np.uint8),
+        sizes=poses.sizes,
     )
     return body.getvalue()
 
@@ -30,4 +33,7 @@ def read_poses(body: bytes) -> RangePoses:
     """
     with np.load(io.BytesIO(body), allow_pickle=False) as stored:
         people = FramePoses(stored["keypoints"], stored["boxes"], stored["scores"])
-        return RangePoses(stored["pts"], stored["counts"], people, int(stored["planned"]))
+        listed = json.loads(stored["broken"].tobytes()) if "broken" in stored else []
+        broken = tuple((int(index), str(why)) for index, why in listed)
+        sizes = stored.get("sizes", NO_SIZES)
+        return RangePoses(stored["pts"], stored["counts"], people, int(stored["planned"]), sizes, broken)

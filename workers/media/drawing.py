@@ -1,5 +1,6 @@
-"""Draw people straight on the three planes of a yuv420p picture."""
+"""Draw people on the planes of a picture: yuv420p as it comes from a decoder, or RGB."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,7 @@ from schema.skeleton import KEYPOINTS, LIMBS, side_of
 
 _POINT_CONFIDENCE = 0.2
 _FRACTION_BITS = 4
-_RGB = {"left": (0, 200, 255), "right": (255, 140, 0), "middle": (120, 255, 120)}
+SIDE_RGB = {"left": (0, 200, 255), "right": (255, 140, 0), "middle": (120, 255, 120)}
 _PEOPLE_RGB = (
     (230, 60, 60),
     (60, 140, 240),
@@ -22,6 +23,8 @@ _PEOPLE_RGB = (
     (150, 150, 60),
 )
 
+_WHITE = (255, 255, 255)
+
 Colour = tuple[int, int, int]
 
 
@@ -32,15 +35,16 @@ def yuv(rgb: Colour) -> Colour:
     return round(16 + 219 * luma), round(128 + 224 * (b - luma) / 1.8556), round(128 + 224 * (r - luma) / 1.5748)
 
 
-_SIDE_COLOURS = {side: yuv(rgb) for side, rgb in _RGB.items()}
-_PEOPLE_COLOURS = [yuv(rgb) for rgb in _PEOPLE_RGB]
+def _plain(rgb: Colour) -> Colour:
+    return rgb
 
 
 @dataclass(frozen=True)
 class DrawnPerson:
     """One person to draw, in pixels of the canvas."""
 
-    track_id: int
+    track_id: int | None
+    """Written beside the person; none writes nothing."""
     keypoints: NDArray[np.float32]
     """``[17, 3]`` x, y, confidence."""
     box: NDArray[np.float32]
@@ -48,13 +52,26 @@ class DrawnPerson:
 
 
 class Canvas:
-    """A yuv420p picture to draw on: one luma plane, two chroma planes of half the width and height."""
+    """Three planes to draw on, each with its share of the picture's width and height."""
 
-    def __init__(self, y: NDArray[np.uint8], u: NDArray[np.uint8], v: NDArray[np.uint8]) -> None:
+    def __init__(
+        self, planes: list[NDArray[np.uint8]], shares: tuple[float, ...], colour: Callable[[Colour], Colour]
+    ) -> None:
+        self._planes = tuple(zip(planes, shares, strict=True))
+        self._colour = colour
+        self.height, self.width = planes[0].shape
+
+    @classmethod
+    def yuv420(cls, y: NDArray[np.uint8], u: NDArray[np.uint8], v: NDArray[np.uint8]) -> "Canvas":
+        """A yuv420p picture: one luma plane, two chroma planes of half the width and height."""
         if u.shape != v.shape or y.shape != (2 * u.shape[0], 2 * u.shape[1]):
             raise ValueError(f"planes {y.shape}, {u.shape}, {v.shape} are no yuv420p picture of even size")
-        self._planes = ((y, 1.0), (u, 0.5), (v, 0.5))
-        self.height, self.width = y.shape
+        return cls([y, u, v], (1.0, 0.5, 0.5), yuv)
+
+    @classmethod
+    def rgb(cls, planes: list[NDArray[np.uint8]]) -> "Canvas":
+        """Red, green and blue planes of one size."""
+        return cls(planes, (1.0, 1.0, 1.0), _plain)
 
     def people(self, people: list[DrawnPerson]) -> None:
         """Draw skeletons, then labels, so that no limb covers a number."""
@@ -62,27 +79,28 @@ class Canvas:
         for person in people:
             self._skeleton(person, width)
         for person in people:
-            self._label(person, width)
+            if person.track_id is not None:
+                self._label(person, person.track_id, width)
 
     def _skeleton(self, person: DrawnPerson, width: int) -> None:
         seen = np.nan_to_num(person.keypoints[:, 2]) >= _POINT_CONFIDENCE
         for limb in LIMBS:
             if seen[limb[0]] and seen[limb[1]]:
                 ends = person.keypoints[list(limb), :2]
-                self._line(ends[0], ends[1], _SIDE_COLOURS[side_of(limb)], width)
+                self._line(ends[0], ends[1], self._colour(SIDE_RGB[side_of(limb)]), width)
         for index in np.flatnonzero(seen):
             side = side_of((int(index), int(index))) if KEYPOINTS[index] != "nose" else "middle"
-            self._dot(person.keypoints[index, :2], _SIDE_COLOURS[side], width)
+            self._dot(person.keypoints[index, :2], self._colour(SIDE_RGB[side]), width)
 
-    def _label(self, person: DrawnPerson, width: int) -> None:
-        text = str(person.track_id)
+    def _label(self, person: DrawnPerson, track_id: int, width: int) -> None:
+        text = str(track_id)
         scale = 0.35 * width
         (across, up), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, width)
         x = float(np.clip(person.box[0] + person.box[2] / 2 - across / 2, 0, max(0, self.width - across)))
         y = float(np.clip(person.box[1] - 2 * width, up + 2 * width, self.height - 1))
         pad = 2 * width
-        colour = _PEOPLE_COLOURS[(person.track_id - 1) % len(_PEOPLE_COLOURS)]
-        for (plane, share), value, ink in zip(self._planes, colour, (235, 128, 128), strict=True):
+        colour = self._colour(_PEOPLE_RGB[(track_id - 1) % len(_PEOPLE_RGB)])
+        for (plane, share), value, ink in zip(self._planes, colour, self._colour(_WHITE), strict=True):
             low = (round((x - pad) * share), round((y - up - pad) * share))
             high = (round((x + across + pad) * share), round((y + pad) * share))
             cv2.rectangle(plane, low, high, value, -1)

@@ -5,17 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
-from schema.messages import FrameRange, Plan, Stream
-from workers.core.letterbox import Letterbox
+from schema.plan import FrameRange, Plan
 from workers.media.container import opened, video_stream
-from workers.media.orientation import Orientation
 from workers.storage.ranged import RangedFile
 
 
@@ -82,29 +77,3 @@ def _rising(frames: Iterator[VideoFrame]) -> Iterator[ShownFrame]:
             offset = last + step - raw
         last = raw + offset
         yield ShownFrame(last, frame)
-
-
-class ModelScaler:
-    """Scale frames to the model's input with one kept scaler, turned as displayed, padded right and bottom."""
-
-    def __init__(self, stream: Stream, letterbox: Letterbox) -> None:
-        self._orientation = Orientation(stream.rotation, stream.mirrored)
-        self._letterbox = letterbox
-        self._reformatter = VideoReformatter()
-
-    def write(self, frame: VideoFrame, target: NDArray[np.uint8]) -> None:
-        """Write ``frame`` as RGB into ``target``, uint8 ``[padded_height, padded_width, 3]`` of zeros."""
-        box = self._letterbox
-        width, height = box.content_width, box.content_height
-        if self._orientation.swaps_sides:
-            width, height = height, width
-        small = self._reformatter.reformat(
-            frame,
-            width,
-            height,
-            "rgb24",
-            interpolation=Interpolation.AREA,
-            dst_color_range=ColorRange.JPEG,
-            threads=1,
-        )
-        target[: box.content_height, : box.content_width] = self._orientation.apply(small.to_ndarray())

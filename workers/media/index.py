@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from schema.errors import EncryptedVideo, NoFrames
-from schema.messages import Stream
+from schema.plan import Stream
 from workers.media.container import opened, video_stream
 from workers.media.isobmff import payload_ranges
 from workers.media.orientation import Orientation

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
-from schema.messages import Plan, Stream
+from schema.plan import Plan, Stream
 from workers.media.container import opened
 from workers.media.drawing import Canvas, DrawnPerson
 from workers.media.frames import ShownFrame
@@ -54,7 +54,7 @@ class Annotator:
         for target, plane in zip(planes, scaled.planes, strict=True):
             stored = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
             target[...] = self._orientation.apply(stored)
-        Canvas(*planes).people([self._scaled(person) for person in people])
+        Canvas.yuv420(*planes).people([self._scaled(person) for person in people])
         made = VideoFrame.from_ndarray(flat.reshape(-1, self.width), format="yuv420p")
         made.colorspace, made.color_range = frame.colorspace, ColorRange.MPEG
         return made

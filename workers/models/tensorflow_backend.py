@@ -1,28 +1,145 @@
-"""The TensorFlow backend: GPU workers, and CPU workers that ask for it."""
+"""The TensorFlow backend: GPU workers, and CPU workers that ask for it.
 
+Pictures go to the device as uint8; cast, trunk and decoder are one compiled function, and only poses come back.
+"""
+
+import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from workers.core.decoder import decode
-from workers.core.heads import Heads
-from workers.models.convert import cut_trunk, stock_signature
+from schema.errors import ModelError
+from workers.models.convert import Trunk, cut_trunk, stock_signature
+from workers.models.port import Floats, Pixels
+from workers.models.tensorflow_decoders import decode, decode_single
+
+log = logging.getLogger("posefleet")
+
+_MOST = 128
+_GAIN = 1.1
+"""A larger batch is taken when it is this much faster per picture."""
+_TIMED_SIDE = 256
 
 
-class TensorFlowModel:
-    """MoveNet MultiPose cut at its heads, run by TensorFlow. Frames are cast to float on the device."""
+class Batches:
+    """Runs pictures in batches of a size found by measuring, halved for good when the device's memory is short.
 
-    def __init__(self, saved_model: Path, *, batch: int) -> None:
-        for device in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(device, True)
-        self.batch = batch
-        self._run = cut_trunk(stock_signature(str(saved_model)))
+    A shorter batch is filled up, so what a picture gives does not depend on how many came with it.
+    """
 
-    def detect(self, frames: NDArray[np.uint8], people: int) -> NDArray[np.float32]:
+    def __init__(self, call: Callable[..., Any], size: int | None, side: int) -> None:
+        self._call, self._side = call, side
+        self.size = size or _MOST
+        if size is None:
+            self.size = self._fastest()
+
+    def run(self, pictures: Pixels, *more: Any, size: int | None = None) -> Floats:
+        """The results of all ``pictures``; arrays in ``more`` are cut alike."""
+        done: list[Floats] = []
+        at = 0
+        while at < len(pictures):
+            step = min(size or self.size, self.size)
+            try:
+                done.append(self._filled(step, pictures[at : at + step], *(each[at : at + step] for each in more)))
+            except tf.errors.ResourceExhaustedError as error:
+                self._halve(step, error)
+                continue
+            at += step
+        return np.concatenate(done)
+
+    def _filled(self, step: int, *arrays: Any) -> Floats:
+        missing = step - len(arrays[0])
+        full = [np.pad(a, [(0, missing)] + [(0, 0)] * (a.ndim - 1)) if missing else a for a in arrays]
+        result: Floats = self._call(*full).numpy()
+        return result[: len(arrays[0])]
+
+    def _halve(self, step: int, error: Exception) -> None:
+        if step == 1:
+            raise ModelError("the device's memory does not hold one picture: choose a smaller --input-size") from error
+        self.size = step // 2
+        log.warning("out of device memory with %d pictures a call, going on with %d", step, self.size)
+
+    def _fastest(self) -> int:
+        """The batch after which doubling no longer pays."""
+        best, rate = 1, self._rate(1)
+        while 2 * best <= _MOST:
+            try:
+                faster = self._rate(2 * best)
+            except tf.errors.ResourceExhaustedError:
+                break
+            if faster < _GAIN * rate:
+                break
+            best, rate = 2 * best, faster
+        log.info("model batch %d, %.0f pictures/s at %d x %d", best, rate, self._side, self._side)
+        return best
+
+    def _rate(self, size: int) -> float:
+        """Pictures per second in calls of ``size``, the first of which does not count."""
+        pictures = np.zeros((size, self._side, self._side, 3), np.uint8)
+        self._call(pictures).numpy()
+        began = time.perf_counter()
+        for _ in range(3):
+            self._call(pictures).numpy()
+        return 3 * size / (time.perf_counter() - began)
+
+
+class TensorFlowMultiPose:
+    """MoveNet MultiPose on whatever device TensorFlow has."""
+
+    def __init__(self, saved_model: Path, *, batch: int | None) -> None:
+        trunk = _trunk(saved_model)
+        specs = [tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([], tf.int32)]
+        self._function = tf.function(lambda frames, people: decode(trunk.run(frames), people), input_signature=specs)
+        self._people = 6
+        self._batches = Batches(lambda frames: self._function(frames, self._people), batch, _TIMED_SIDE)
+
+    def batch(self, height: int, width: int) -> int:
+        """See `PoseModel.batch`: the measured batch, fewer of larger pictures."""
+        area = max(height * width, _TIMED_SIDE**2)
+        return 1 << (max(1, self._batches.size * _TIMED_SIDE**2 // area).bit_length() - 1)
+
+    def detect(self, pictures: Pixels, people: int) -> Floats:
         """See `PoseModel.detect`."""
-        full = np.zeros((self.batch, *frames.shape[1:]), np.uint8)
-        full[: len(frames)] = frames
-        heads = Heads(*(value.numpy() for value in self._run(full)))
-        return decode(heads, people)[: len(frames)]
+        self._people = people
+        return self._batches.run(pictures, size=self.batch(*pictures.shape[1:3]))
+
+
+class TensorFlowSinglePose:
+    """Single-pose MoveNet on whatever device TensorFlow has."""
+
+    def __init__(self, saved_model: Path, *, batch: int | None) -> None:
+        trunk = _trunk(saved_model)
+        self.side = int(trunk.side or 0)
+        specs = [
+            tf.TensorSpec([None, self.side, self.side, 3], tf.uint8),
+            tf.TensorSpec([None, 17, 2], tf.float32),
+            tf.TensorSpec([], tf.bool),
+        ]
+        self._function = tf.function(
+            lambda crops, expected, hinted: decode_single(trunk.run(crops), expected, hinted), input_signature=specs
+        )
+        self._batches = Batches(self._call, batch, self.side)
+
+    @property
+    def batch(self) -> int:
+        """See `SinglePoseModel.batch`."""
+        return self._batches.size
+
+    def locate(self, crops: Pixels, expected: Floats | None = None) -> Floats:
+        """See `SinglePoseModel.locate`."""
+        return self._batches.run(crops) if expected is None else self._batches.run(crops, expected)
+
+    def _call(self, crops: Pixels, expected: Floats | None = None) -> Any:
+        hints = np.zeros((len(crops), 17, 2), np.float32) if expected is None else expected
+        return self._function(crops, hints, expected is not None)
+
+
+def _trunk(saved_model: Path) -> Trunk:
+    """The trunk of a SavedModel; the device's memory is taken as it is needed."""
+    for device in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)
+    return cut_trunk(stock_signature(str(saved_model)))

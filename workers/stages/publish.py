@@ -2,17 +2,10 @@
 
 from pathlib import Path
 
-from schema.messages import (
-    Manifest,
-    People,
-    Plan,
-    ResultObject,
-    State,
-    StepReport,
-    Stitched,
-    VideoJob,
-)
+from schema.manifest import Manifest, People, ResultObject, Results, State, StepReport, Stitched
+from schema.messages import VideoJob
 from schema.names import ANNOTATED, JobKeys
+from schema.plan import Plan
 from workers.media.writer import join
 from workers.stages.stitch import describe
 from workers.storage.port import ObjectStore
@@ -27,13 +20,15 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
     keys = JobKeys(job.job_id)
     results, given_up = list(stitched.results), set(stitched.dead_ranges)
     if job.options.render:
-        annotated, unrendered = _annotate(store, job, plan, keys, work)
+        annotated, unrendered = _drawn(store, plan, keys) if job.pictures else _annotate(store, job, plan, keys, work)
         results.extend(annotated)
         given_up |= unrendered
+    stream = {} if job.pictures else plan.stream.model_dump(exclude={"index", "frames"})
     facts = {
         **about(job),
-        **plan.stream.model_dump(exclude={"index", "frames"}),
-        "state": State.PARTIAL if given_up else State.SUCCEEDED,
+        **stream,
+        "state": State.PARTIAL if given_up or stitched.broken else State.SUCCEEDED,
+        "broken": stitched.broken,
         "warnings": stitched.warnings,
         "frames": stitched.frames,
         "planned_frames": plan.stream.frames,
@@ -59,6 +54,13 @@ def _annotate(
     join(pieces, source_file(store, job), plan, path)
     store.put_new_file(keys.result(ANNOTATED), path, "video/mp4")
     return [describe(keys, ANNOTATED, path)], missing
+
+
+def _drawn(store: ObjectStore, plan: Plan, keys: JobKeys) -> tuple[list[ResultObject], set[tuple[int, int]]]:
+    """The annotated pictures that there are, and the ranges without any."""
+    lists = {(r.start, r.stop): store.get_or_none(keys.drawn(r.start, r.stop)) for r in plan.ranges}
+    drawn = [Results.from_json(body).results for body in lists.values() if body is not None]
+    return [result for results in drawn for result in results], {r for r, body in lists.items() if body is None}
 
 
 def _steps(times: Times, frames: int) -> dict[str, StepReport]:

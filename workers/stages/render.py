@@ -4,8 +4,10 @@ import io
 from collections.abc import Iterator
 
 from schema.errors import SourceMissing
-from schema.messages import FrameRange, Plan, Stitched, VideoJob
+from schema.manifest import Stitched
+from schema.messages import VideoJob
 from schema.names import TRACKS, JobKeys
+from schema.plan import FrameRange, Plan
 from workers.formats.tracks import read_range
 from workers.media.drawing import DrawnPerson
 from workers.media.frames import ShownFrame, decode_range

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from schema.errors import NoFrames
-from schema.messages import Plan, ResultObject, Stitched, VideoJob
-from schema.names import TRACKS, JobKeys
+from schema.manifest import ResultObject, Stitched
+from schema.messages import VideoJob
+from schema.names import COCO, TRACKS, JobKeys
+from schema.plan import Plan
 from workers.core.poses import RangePoses
 from workers.core.tracker import Tracker, TrackerRules
+from workers.formats.coco import CocoWriter
 from workers.formats.poses import read_poses
 from workers.formats.tracks import TracksWriter
 from workers.storage.port import ObjectStore
@@ -40,11 +44,16 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
         return Stitched.from_json(done)
     path = work / TRACKS
     tracker = Tracker(TrackerRules(min_score=job.options.min_score, weak_score=job.options.min_score / 2))
-    with TracksWriter(path, _metadata(job, plan)) as writer:
-        tally = _track(store, plan, keys, tracker, writer)
+    with TracksWriter(path, _metadata(job, plan)) as writer, ExitStack() as more:
+        coco = more.enter_context(CocoWriter(work / COCO, images=True)) if "coco" in job.options.formats else None
+        tally = _track(store, plan, keys, tracker, writer, coco)
     if tally.frames == 0:
         raise NoFrames("no frame of the video could be decoded")
     store.put_new_file(keys.result(TRACKS), path, "application/vnd.apache.parquet")
+    results = [describe(keys, TRACKS, path)]
+    if coco:
+        store.put_new_file(keys.result(COCO), work / COCO, "application/json")
+        results.append(describe(keys, COCO, work / COCO))
     stitched = Stitched(
         frames=tally.frames,
         tracks=tracker.count,
@@ -52,7 +61,7 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
         first_indexes=tuple(tally.first_indexes),
         dead_ranges=tuple(tally.dead),
         warnings=_warnings(tally, plan),
-        results=(describe(keys, TRACKS, path),),
+        results=tuple(results),
     )
     store.put_new(keys.stitched(), stitched.to_json(), "application/json")
     return stitched
@@ -65,7 +74,9 @@ def describe(keys: JobKeys, name: str, path: Path) -> ResultObject:
     return ResultObject(name=name, key=keys.result(name), size=path.stat().st_size, sha256=digest)
 
 
-def _track(store: ObjectStore, plan: Plan, keys: JobKeys, tracker: Tracker, writer: TracksWriter) -> _Tally:
+def _track(
+    store: ObjectStore, plan: Plan, keys: JobKeys, tracker: Tracker, writer: TracksWriter, coco: CocoWriter | None
+) -> _Tally:
     tally = _Tally()
     time_base = Fraction(plan.stream.time_base)
     for start, stop, poses in _ranges(store, plan, keys):
@@ -80,6 +91,9 @@ def _track(store: ObjectStore, plan: Plan, keys: JobKeys, tracker: Tracker, writ
             ids = tracker.update(people, time_s)
             tracked = np.flatnonzero(ids)
             writer.add(tally.frames, time_s, ids[tracked], people.pick(tracked))
+            if coco:
+                size = plan.stream.display_width, plan.stream.display_height
+                coco.add(tally.frames, f"frame {tally.frames}", size, people)
             tally.max_people = max(tally.max_people, len(tracked))
             tally.frames += 1
     return tally

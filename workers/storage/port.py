@@ -17,7 +17,15 @@ class ObjectInfo:
     """Bytes."""
 
 
-class ObjectStore(Protocol):
+class RangeReader(Protocol):
+    """What reading an object piece by piece needs."""
+
+    def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
+        """Bytes ``start..stop`` of exactly this version; raises `SourceChanged` when it was overwritten."""
+        ...
+
+
+class ObjectStore(RangeReader, Protocol):
     """One bucket of jobs and results, and read access to the buckets of sources.
 
     Every method raises `StorageUnavailable` when the store does not answer, `SourceMissing` when an object is
@@ -37,10 +45,6 @@ class ObjectStore(Protocol):
 
     def get_or_none(self, key: str) -> bytes | None:
         """The whole of an object, or none when there is none."""
-        ...
-
-    def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
-        """Bytes ``start..stop`` of exactly this version; raises `SourceChanged` when it was overwritten."""
         ...
 
     def put_new(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:

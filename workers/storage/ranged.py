@@ -3,7 +3,7 @@
 import io
 from collections import OrderedDict
 
-from workers.storage.port import ObjectInfo, ObjectStore
+from workers.storage.port import ObjectInfo, RangeReader
 
 _SMALL = 128 << 10
 _LARGE = 4 << 20
@@ -17,7 +17,7 @@ class RangedFile(io.RawIOBase):
     index at the end of the object costs little.  At most `_KEPT` ranges stay in memory.
     """
 
-    def __init__(self, store: ObjectStore, source: ObjectInfo) -> None:
+    def __init__(self, store: RangeReader, source: ObjectInfo) -> None:
         self._store = store
         self._source = source
         self._position = 0

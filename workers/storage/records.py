@@ -1,8 +1,11 @@
 """The records of a job in storage: read them, and write the one that ends it."""
 
 from schema.errors import PosefleetError
-from schema.messages import Failure, Manifest, Plan, State, Stitched, VideoJob
+from schema.manifest import Failure, Manifest, State, Stitched
+from schema.messages import VideoJob
 from schema.names import JobKeys
+from schema.pictures import PictureList
+from schema.plan import Plan
 from schema.version import VERSION
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
@@ -27,6 +30,11 @@ def source_file(store: ObjectStore, job: VideoJob) -> RangedFile:
     """The video of a job, exactly the version that was accepted."""
     source = job.source
     return RangedFile(store, ObjectInfo(source.bucket, source.key, source.etag, source.size))
+
+
+def read_pictures(store: ObjectStore, job: VideoJob) -> PictureList:
+    """The list of pictures of a job, exactly the version that was accepted."""
+    return PictureList.from_json(source_file(store, job).read())
 
 
 def ended(store: ObjectStore, job_id: str) -> bool:
@@ -60,6 +68,7 @@ def about(job: VideoJob) -> dict[str, object]:
         "job_id": job.job_id,
         "source": {"uri": job.source.uri, "etag": job.source.etag, "size": job.source.size},
         "model": {**job.model.model_dump(), "input_size": job.options.input_size},
+        "refiner": job.refiner and job.refiner.model_dump(),
         "options": job.options.model_dump(),
         "software_version": VERSION,
     }

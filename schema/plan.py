@@ -1,0 +1,80 @@
+"""``plan.json``: how a video is cut."""
+
+from pydantic import BaseModel, ConfigDict
+
+from schema.errors import MessageError
+from schema.record import Record
+
+
+class FrameRange(BaseModel):
+    """The half-open frame range ``start..stop`` of a plan, and its times in the stream's time base."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: int
+    stop: int
+    first_pts: int
+    """Presentation time stamp of frame ``start``."""
+    end_pts: int | None
+    """Presentation time stamp of frame ``stop``; none at the end of the video."""
+    seek_dts: int | None
+    """Decode time stamp of the key frame to begin at; none begins at the file's first byte."""
+
+
+class Stream(BaseModel):
+    """Facts of the video stream that the container's index tells."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    codec: str
+    container: str
+    coded_width: int
+    coded_height: int
+    display_width: int
+    """Pixels after rotation and stretching by the sample aspect ratio."""
+    display_height: int
+    rotation: int
+    """Degrees clockwise that the picture is turned for display: 0, 90, 180 or 270."""
+    mirrored: bool = False
+    """Whether the picture is flipped left to right before it is turned."""
+    sample_aspect_ratio: str
+    time_base: str
+    frames: int
+    duration_s: float
+    variable_frame_rate: bool
+    frame_rate: float
+    """Average, frames per second of the displayed span."""
+    has_audio: bool
+
+    @classmethod
+    def of_pictures(cls, count: int) -> "Stream":
+        """What stands in for a video stream when the frames are ``count`` pictures, each of its own size."""
+        sizes = dict.fromkeys(("coded_width", "coded_height", "display_width", "display_height", "rotation"), 0)
+        words = {"codec": "", "container": "pictures", "sample_aspect_ratio": "1:1", "time_base": "1/1"}
+        flags = {"variable_frame_rate": False, "has_audio": False}
+        return cls.model_validate(
+            {"index": 0, "frames": count, "duration_s": 0.0, "frame_rate": 0.0, **sizes, **words, **flags}
+        )
+
+
+class Plan(Record):
+    """``plan.json``: how a video is cut. Ranges follow each other without gap or overlap."""
+
+    job_id: str
+    stream: Stream
+    ranges: tuple[FrameRange, ...]
+    sequential: bool = False
+    """Time stamps do not order the frames, so one batch decodes the whole stream and counts."""
+    warnings: tuple[str, ...] = ()
+
+    def range_of(self, start: int, stop: int) -> FrameRange:
+        """The planned range ``start..stop``.
+
+        Raises:
+            MessageError: the plan has no such range.
+        """
+        for candidate in self.ranges:
+            if (candidate.start, candidate.stop) == (start, stop):
+                return candidate
+        raise MessageError(f"job {self.job_id} has no frame range {start}..{stop} in its plan")

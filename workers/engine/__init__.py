@@ -1,0 +1,1 @@
+"""The pose engine: pictures to people, with every model call full."""

@@ -1,0 +1,92 @@
+"""Pictures in local files: an image, or one frame of a video."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from schema.errors import ConfigurationError, NoFrames, PictureError
+from schema.plan import FrameRange, Plan
+from workers.media.frames import decode_range
+from workers.media.index import FrameTable, read_index
+from workers.media.pixels import Frames, Still
+from workers.media.stills import read_still
+from workers.storage.port import ObjectInfo
+from workers.storage.ranged import RangedFile
+
+
+def read_picture(what: str) -> Still:
+    """The picture in the file ``what``, or the frame of ``VIDEO@TIME`` (seconds or hours:minutes:seconds).
+
+    Raises:
+        ConfigurationError: there is no such file, or the time is none or beyond the end.
+        PictureError, VideoError: the file cannot be read.
+    """
+    path, at, time = what.rpartition("@")
+    if not at or Path(what).exists():
+        path, time = what, ""
+    if not Path(path).is_file():
+        raise ConfigurationError(f"{path} does not exist: give an image, or VIDEO@TIME")
+    if time:
+        return frame_at(Path(path), _seconds(time))
+    try:
+        return read_still(Path(path).read_bytes())
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}; of a video, say which frame: {path}@SECONDS") from error
+
+
+def frame_at(path: Path, seconds: float) -> Still:
+    """The frame that is shown ``seconds`` after the first one.
+
+    Raises:
+        ConfigurationError: the video has ended by then.
+        VideoError: it cannot be read.
+    """
+    file = RangedFile(_Disk(), ObjectInfo("", str(path), "", path.stat().st_size))
+    index = read_index(file)
+    stream, time_base = index.stream, Fraction(index.stream.time_base)
+    if seconds >= stream.duration_s:
+        raise ConfigurationError(f"{path} ends at {stream.duration_s:.2f} s, there is no frame at {seconds:.2f} s")
+    if index.table.sequential:
+        number = int(seconds * stream.frame_rate)
+        wanted = FrameRange(start=0, stop=stream.frames, first_pts=0, end_pts=None, seek_dts=None)
+    else:
+        number, wanted = 0, _range_at(index.table, round(seconds / time_base))
+    frames = Frames(stream)
+    plan = Plan(job_id="", stream=stream, ranges=(wanted,), sequential=index.table.sequential)
+    for position, shown in enumerate(decode_range(file, plan, wanted)):
+        if position == number:
+            return Still(np.ascontiguousarray(frames.rgb(shown.picture, stream.display_width, stream.display_height)))
+    raise NoFrames(f"{path}: the frame at {seconds:.2f} s does not decode")
+
+
+def _range_at(table: FrameTable, ticks: int) -> FrameRange:
+    """The one frame that is shown ``ticks`` after the first, and the key frame to begin at."""
+    shown = int(np.searchsorted(table.pts, table.pts[0] + ticks, side="right")) - 1
+    key = int(np.searchsorted(table.key_pts, table.pts[shown], side="right")) - 1
+    return FrameRange(
+        start=shown,
+        stop=shown + 1,
+        first_pts=int(table.pts[shown]),
+        end_pts=int(table.pts[shown + 1]) if shown + 1 < len(table.pts) else None,
+        seek_dts=int(table.key_dts[key]) if key > 0 else None,
+    )
+
+
+def _seconds(time: str) -> float:
+    try:
+        parts = [float(part) for part in time.split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or min(parts) < 0:
+        raise ConfigurationError(f"@{time} is no time: give seconds, or hours:minutes:seconds")
+    return float(sum(part * 60**power for power, part in enumerate(reversed(parts))))
+
+
+class _Disk:
+    """Local files as the reader of objects expects them."""
+
+    def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
+        with open(source.key, "rb") as stream:
+            stream.seek(start)
+            return stream.read(stop - start)

@@ -1,0 +1,103 @@
+"""Pictures as the engine sees them: a decoded frame, or an array of RGB."""
+
+from functools import cached_property
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from schema.plan import Stream
+from workers.core.letterbox import Letterbox
+from workers.core.regions import Region, Square
+from workers.media.orientation import Orientation
+
+Pixels = NDArray[np.uint8]
+
+
+class Still:
+    """An array of RGB as displayed, uint8 ``[height, width, 3]``."""
+
+    def __init__(self, rgb: Pixels) -> None:
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+            raise ValueError(f"picture is {rgb.dtype} {rgb.shape}, expected uint8 [height, width, 3]")
+        self.rgb = rgb
+        self.height, self.width = rgb.shape[:2]
+
+    def view(self, region: Region, letterbox: Letterbox) -> Pixels:
+        """See `Picture.view`."""
+        part = self.rgb[region.top : region.top + region.height, region.left : region.left + region.width]
+        target = np.zeros((letterbox.padded_height, letterbox.padded_width, 3), np.uint8)
+        width, height = letterbox.content_width, letterbox.content_height
+        target[:height, :width] = scaled(part, width, height)
+        return target
+
+    def crop(self, square: Square, side: int) -> Pixels:
+        """See `Picture.crop`."""
+        whole = np.zeros((square.side, square.side, 3), np.uint8)
+        left, top = max(0, square.left), max(0, square.top)
+        right, bottom = min(self.width, square.left + square.side), min(self.height, square.top + square.side)
+        if left < right and top < bottom:
+            inside = self.rgb[top:bottom, left:right]
+            whole[top - square.top : bottom - square.top, left - square.left : right - square.left] = inside
+        small = scaled(whole, side, side)
+        return np.ascontiguousarray(small[:, ::-1]) if square.mirrored else small
+
+
+class Frames:
+    """Makes pictures of a stream's frames; scalers are kept from frame to frame."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.orientation = Orientation(stream.rotation, stream.mirrored)
+        self._scalers: dict[tuple[int, int], VideoReformatter] = {}
+
+    def picture(self, frame: VideoFrame) -> "FramePicture":
+        """The picture of one frame."""
+        return FramePicture(frame, self)
+
+    def rgb(self, frame: VideoFrame, width: int, height: int) -> Pixels:
+        """``frame`` as displayed, scaled to ``width`` x ``height``: uint8 ``[height, width, 3]``."""
+        if self.orientation.swaps_sides:
+            width, height = height, width
+        scaler = self._scalers.setdefault((width, height), VideoReformatter())
+        small = scaler.reformat(
+            frame, width, height, "rgb24", interpolation=Interpolation.AREA, dst_color_range=ColorRange.JPEG, threads=1
+        )
+        turned: Pixels = self.orientation.apply(small.to_ndarray())
+        return turned
+
+
+class FramePicture:
+    """A decoded frame as displayed. Small views are scaled straight from the decoder's planes."""
+
+    def __init__(self, frame: VideoFrame, frames: Frames) -> None:
+        self._frame, self._frames = frame, frames
+        self.width, self.height = frames.stream.display_width, frames.stream.display_height
+
+    @cached_property
+    def _still(self) -> Still:
+        """The whole frame as RGB: what tiles and crops are cut from."""
+        return Still(np.ascontiguousarray(self._frames.rgb(self._frame, self.width, self.height)))
+
+    def view(self, region: Region, letterbox: Letterbox) -> Pixels:
+        """See `Picture.view`."""
+        if (region.width, region.height) != (self.width, self.height):
+            return self._still.view(region, letterbox)
+        target = np.zeros((letterbox.padded_height, letterbox.padded_width, 3), np.uint8)
+        width, height = letterbox.content_width, letterbox.content_height
+        target[:height, :width] = self._frames.rgb(self._frame, width, height)
+        return target
+
+    def crop(self, square: Square, side: int) -> Pixels:
+        """See `Picture.crop`."""
+        return self._still.crop(square, side)
+
+
+def scaled(picture: Pixels, width: int, height: int) -> Pixels:
+    """``picture`` at another size: averaged when it shrinks, interpolated when it grows."""
+    shrinks = width < picture.shape[1] or height < picture.shape[0]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    small: Pixels = cv2.resize(picture, (width, height), interpolation=interpolation)
+    return small
