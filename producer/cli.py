@@ -12,8 +12,25 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from producer.fleet import Fleet, Job, Status, models_for, parse_uri
+from producer.cli_options import (
+    BatchFrames,
+    ExtraSizes,
+    Force,
+    Format,
+    InputSize,
+    Looks,
+    MaxPeople,
+    MinScore,
+    Model,
+    Quality,
+    Refine,
+    Render,
+    Tiles,
+    options_of,
+)
+from producer.fleet import Fleet, Job, Status, parse_uri
 from producer.inputs import resolve
+from producer.models import models_for
 from producer.show import Watch, status_line, summary
 from producer.stack.stack import read_addresses, running_stack
 from schema.errors import ConfigurationError, PosefleetError
@@ -26,24 +43,6 @@ model_cli = typer.Typer(no_args_is_help=True, help="The pose model in the cache.
 cli.add_typer(model_cli, name="model")
 console = Console(width=None if sys.stdout.isatty() else 120)
 
-Quality = Annotated[str, typer.Option(help="Preset: fast, balanced or best. Options given beside it win.")]
-InputSize = Annotated[
-    int | None, typer.Option(help="Longer side of the model's input, a multiple of 32 in 128..768; 256 with fast.")
-]
-ExtraSizes = Annotated[str | None, typer.Option(help="Further input sizes, merged by OKS, such as 256,512.")]
-MaxPeople = Annotated[int | None, typer.Option(help="Most people reported in one frame, 1..100; 20 with fast.")]
-MinScore = Annotated[float | None, typer.Option(help="Least person score that begins a track or is drawn, 0..1; 0.2.")]
-Refine = Annotated[str | None, typer.Option(help="off, lightning or thunder: a closer look at every person.")]
-Looks = Annotated[int | None, typer.Option(help="Crops of each person that --refine looks at, 1..4.")]
-Tiles = Annotated[str | None, typer.Option(help="auto, off or ROWSxCOLUMNS: overlapping tiles, for crowds.")]
-Model = Annotated[
-    str | None,
-    typer.Option(help="multipose-lightning, singlepose-lightning, singlepose-thunder. Default: POSEFLEET_MODEL."),
-]
-Format = Annotated[list[str] | None, typer.Option(help="coco: also keypoints_coco.json. Pictures always have it.")]
-Render = Annotated[bool, typer.Option(help="Write annotated.mp4 or annotated pictures.")]
-BatchFrames = Annotated[int | None, typer.Option(min=1, help="Frames per batch instead of the planner's choice.")]
-Force = Annotated[bool, typer.Option("--force", help="Do the work once more even if it was done.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -106,7 +105,7 @@ def run(
     """Process videos and pictures on this machine and put the results into a folder."""
     from producer.run import run as run_all
 
-    options = _options(context)
+    options = options_of(context)
     settings = _prepared(model)
     done = run_all(inputs, out, options, settings, console, model=model, batch_frames=batch_frames, force=force)
     raise typer.Exit(0 if done else 1)
@@ -147,7 +146,7 @@ def inspect_picture(
     tiles: Tiles = None,
 ) -> None:
     """Show what the model sees in one picture: result, heatmaps, regression vectors."""
-    options = _options(context)
+    options = options_of(context)
     settings = _prepared()
     models = models_for(settings, None, options)
     from workers.inspect import inspect
@@ -178,7 +177,7 @@ def enqueue(
     as_json: AsJson = False,
 ) -> None:
     """Accept videos in object storage; print a job id for each. The same video twice is the same job."""
-    options = _options(context)
+    options = options_of(context)
     for uri in uris:
         parse_uri(uri)
     fleet = Fleet(_settings())
@@ -225,12 +224,6 @@ def cancel(job: Annotated[str, typer.Argument()]) -> None:
 
 def _say(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True)
-
-
-def _options(context: typer.Context) -> Options:
-    """The options that a command was given, the rest from its preset; raises `ConfigurationError`."""
-    said = {**context.params, "formats": context.params.get("format") or None}
-    return Options.checked(**{name: said.get(name) for name in Options.model_fields})
 
 
 def _settings() -> Settings:

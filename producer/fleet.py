@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from producer.models import models_for
 from schema.errors import ConfigurationError, SourceMissing
 from schema.manifest import Failure, Manifest, State
-from schema.messages import JobReference, ModelIdentity, Source, VideoJob
+from schema.messages import JobReference, Source, VideoJob
 from schema.names import TASK_SPLIT, JobKeys
 from schema.options import Options
 from schema.pictures import SUFFIX
 from schema.plan import Plan
 from schema.queue import make_app, send
 from schema.settings import Settings, current
-from workers.models.store import identity, kind_of
 from workers.storage.progress import Progress
 from workers.storage.records import end_early
 from workers.storage.s3 import S3Store
@@ -227,23 +227,6 @@ class Job:
         import pyarrow.parquet as pq
 
         return pq.read_table(io.BytesIO(self.fleet.store.get(JobKeys(self.job_id).result("tracks.parquet"))))
-
-
-def models_for(settings: Settings, name: str | None, options: Options) -> tuple[ModelIdentity, ModelIdentity | None]:
-    """The model that finds people, by default the configured one, and the one of ``options.refine``.
-
-    Raises:
-        ModelError: there is no such model, it has not been pulled, or it is damaged.
-        ConfigurationError: the options do not fit the model.
-    """
-    finder = identity(name or settings.model, settings.models_dir)
-    looks_closely = options.refine != "off" or options.tiles != "off" or bool(options.extra_sizes)
-    if looks_closely and kind_of(finder.name, settings.models_dir) == "singlepose":
-        raise ConfigurationError(
-            f"--model {finder.name} follows one person by itself: "
-            "leave out --quality, --refine, --tiles and --extra-sizes, or choose multipose-lightning"
-        )
-    return finder, None if options.refine == "off" else identity(f"singlepose-{options.refine}", settings.models_dir)
 
 
 def parse_uri(uri: str) -> tuple[str, str]:

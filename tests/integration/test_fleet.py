@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from producer import Fleet
-from producer.fleet import models_for
 from producer.inputs import upload
+from producer.models import models_for
 from producer.stack.stack import Stack
 from schema.manifest import Manifest, Stitched
 from schema.messages import JobReference, Source, VideoJob
