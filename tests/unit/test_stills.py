@@ -1,4 +1,6 @@
 import io
+import random
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -69,6 +71,18 @@ def test_sixteen_bits_are_scaled_not_cut():
 def test_what_is_no_picture_says_why(body, message):
     with pytest.raises(PictureError, match=message):
         read_still(body)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF"])
+def test_damaged_bytes_give_a_picture_or_say_why_not(format_):
+    chance = random.Random(format_)
+    whole = stored(format_, orientation=6 if format_ not in ("BMP", "GIF") else None)
+    for _ in range(60):
+        body = bytearray(whole[: chance.randint(1, len(whole))])
+        for _ in range(chance.randint(0, 5)):
+            body[chance.randrange(min(len(body), 400))] = chance.randrange(256)
+        with suppress(PictureError):
+            read_still(bytes(body))
 
 
 def test_a_view_fills_its_letterbox_and_leaves_the_rest_black():

@@ -1,7 +1,9 @@
 """Pictures in files: JPEG, PNG, WebP and whatever else Pillow reads, turned as their EXIF orientation says."""
 
 import io
+import struct
 import warnings
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,6 +15,8 @@ from workers.media.drawing import Canvas, DrawnPerson
 from workers.media.pixels import Still
 
 _CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+#: What Pillow's readers raise over damaged bytes.
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, TypeError, LookupError, struct.error, zlib.error)
 _SAVED_AS: dict[str, dict[str, Any]] = {
     ".jpg": {"format": "JPEG", "quality": 92},
     ".jpeg": {"format": "JPEG", "quality": 92},
@@ -31,6 +35,7 @@ def read_still(body: bytes) -> Still:
         raise PictureError("the file is empty")
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(body)) as stored:
                 return Still(_rgb(ImageOps.exif_transpose(stored)))
@@ -38,7 +43,7 @@ def read_still(body: bytes) -> Still:
         raise PictureError("the file is no picture of a known format") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError("the picture has more than 89 million pixels") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except _DAMAGED as error:
         raise PictureError(f"the picture is damaged: {error}") from error
 
 
