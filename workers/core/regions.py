@@ -1,6 +1,6 @@
 """Parts of a picture that a model looks at: the whole, overlapping tiles, and squares around people."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,10 +89,6 @@ class Square:
         """The square of ``side`` pixels whose middle is nearest to (x, y)."""
         whole = max(1, round(side))
         return cls(round(x + 0.5 - whole / 2), round(y + 0.5 - whole / 2), whole, mirrored)
-
-    def plain(self) -> "Square":
-        """The same square, not mirrored."""
-        return replace(self, mirrored=False)
 
     def to_picture(self, found: Floats) -> Floats:
         """Keypoints ``[17, 3]`` (y, x, confidence), 0..1 of the crop, as (x, y, confidence) in the picture."""

@@ -17,7 +17,6 @@ _SMALLEST = 8
 _SAME_OKS = 0.5
 
 #: Side of each look's crop, in longer sides of the person's box, and whether it is mirrored.
-_ONE_LOOK = ((1.15, False),)
 _LOOKS = ((1.15, False), (1.0, True), (1.35, True), (1.5, False))
 
 
@@ -26,7 +25,7 @@ class Refiner:
 
     def __init__(self, model: SinglePoseModel, looks: int) -> None:
         self._model = model
-        self._looks = _LOOKS[:looks] if looks > 1 else _ONE_LOOK
+        self._looks = _LOOKS[:looks]
 
     def run(self, found: Iterator[Found]) -> Iterator[FramePoses]:
         """The people of each picture, best first; crops of many pictures share a call."""

@@ -23,7 +23,6 @@ class CocoWriter:
     """
 
     def __init__(self, path: Path, *, images: bool) -> None:
-        self._path = path
         self._images = images
         self._listed: IO[str] = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
         self._people: IO[str] = path.open("w", encoding="utf-8")
