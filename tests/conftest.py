@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from producer import Fleet
 from producer.stack.stack import Stack
 from schema.errors import ModelError
 from schema.messages import ModelIdentity
@@ -51,3 +52,9 @@ def stack(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> Ite
             yield fleet
         finally:
             fleet.stop()
+
+
+@pytest.fixture(scope="session")
+def fleet(stack: Stack) -> Fleet:
+    """Access to the fleet of the tests."""
+    return Fleet(stack.addresses.settings(Settings.read()))

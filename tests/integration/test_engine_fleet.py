@@ -11,7 +11,6 @@ from PIL import Image
 
 from producer import Fleet
 from producer.inputs import Input, accept, collect, resolve, upload
-from producer.stack.stack import Stack
 from schema.errors import ConfigurationError, ModelError
 from schema.options import Options
 from schema.settings import Settings
@@ -19,11 +18,6 @@ from tests.support.media import CLIP
 
 pytestmark = pytest.mark.stack
 WAIT_S = 200
-
-
-@pytest.fixture(scope="module")
-def fleet(stack: Stack) -> Fleet:
-    return Fleet(stack.addresses.settings(Settings.read()))
 
 
 @pytest.fixture(scope="module")

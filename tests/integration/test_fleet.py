@@ -13,22 +13,15 @@ import pytest
 from producer import Fleet
 from producer.inputs import upload
 from producer.models import models_for
-from producer.stack.stack import Stack
 from schema.manifest import Manifest, Stitched
 from schema.messages import JobReference, Source, VideoJob
 from schema.names import JobKeys
 from schema.options import Options
 from schema.queue import send
-from schema.settings import Settings
 from tests.support.media import CLIP, shared
 
 pytestmark = pytest.mark.stack
 WAIT_S = 120
-
-
-@pytest.fixture(scope="module")
-def fleet(stack: Stack) -> Fleet:
-    return Fleet(stack.addresses.settings(Settings.read()))
 
 
 @pytest.fixture(scope="module")
