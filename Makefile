@@ -4,6 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 EXTRA  ?= cpu
 COCO   ?= tests/media/coco
+LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
+SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
+LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
 .PHONY: help setup demo test lint format bench accuracy lock clean
 .DEFAULT_GOAL := help
@@ -17,37 +20,44 @@ setup: $(VENV)/.ready ## Install everything into .venv and pull the pose model i
 $(VENV)/.ready: pyproject.toml requirements/$(EXTRA).txt requirements/bootstrap.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt requirements/$(EXTRA).txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(SYNC) requirements/$(EXTRA).txt
+	$(LINK)
+	@rm -f $(VENV)/.ready-dev
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements/dev.txt
+	$(SYNC) requirements/$(EXTRA).txt requirements/dev.txt
+	$(LINK)
 	@touch $@
 
 demo: setup ## Process a real video on this machine, from upload to annotated video.
 	@$(BIN)/posefleet demo
 
-test: setup ## Run all tests that need no measuring.
+test: $(VENV)/.ready-dev setup ## Run all tests that need no measuring.
 	$(BIN)/python -m pytest --ignore=tests/benchmarks
 
-lint: $(VENV)/.ready ## Check style, types, imports and the lock files.
+lint: $(VENV)/.ready-dev ## Check style, types, imports and the lock files.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/support/check_lock.py
 
-format: $(VENV)/.ready ## Put the code into shape.
+format: $(VENV)/.ready-dev ## Put the code into shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Measure the infer step beside its parts, an ideal pipeline and the tutorials' loop, in one run.
+bench: $(VENV)/.ready-dev setup ## Measure the infer step beside its parts, an ideal pipeline and the tutorials' loop, in one run.
 	$(BIN)/python -W ignore -m tests.benchmarks.infer
 
-accuracy: setup ## COCO keypoint accuracy of presets and sizes: COCO=folder with images/ and person_keypoints.json.
+accuracy: $(VENV)/.ready-dev setup ## COCO keypoint accuracy of presets and sizes: COCO=folder with images/ and person_keypoints.json.
 	$(BIN)/python -m tests.benchmarks.accuracy $(COCO)
 
 lock: ## Pin all requirements with hashes (needs uv; .venv's is used).
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra cpu --extra local --extra dev pyproject.toml -o requirements/cpu.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra gpu --extra local --extra dev pyproject.toml -o requirements/gpu.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(LOCK) --extra cpu --extra local pyproject.toml -o requirements/cpu.txt
+	$(LOCK) --extra gpu --extra local -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
+	$(LOCK) --extra local --extra notebook --extra dev -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
+	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 
 clean: ## Remove the environment and everything built.
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
