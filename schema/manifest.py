@@ -27,6 +27,33 @@ class State(StrEnum):
         return self in (State.SUCCEEDED, State.PARTIAL, State.FAILED, State.CANCELLED)
 
 
+class TrackReport(BaseModel):
+    """How long and how good one track is. Lengths in pixels are of the picture as displayed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    track_id: int
+    first_frame: int
+    last_frame: int
+    first_time_s: float
+    last_time_s: float
+    frames: int
+    """Frames in which the person was found."""
+    interpolated_frames: int
+    gaps: int
+    """Times the person was not found for a while, filled or not."""
+    longest_gap_s: float
+    mean_score: float
+    jitter_px: float | None
+    """Root mean square distance of the keypoints as found from the filtered ones; none where none is known."""
+    jitter_share: float | None
+    """The same, of the square root of the area of the person's box."""
+    likely_swaps: int
+    """Times somebody else might have gone on with the track almost as well."""
+    repetitions: int | None = None
+    """Of the angle that was to be counted."""
+
+
 class Stitched(Record):
     """``stitched.json``: what the tracks hold, for the steps after it."""
 
@@ -39,6 +66,9 @@ class Stitched(Record):
     dead_ranges: tuple[tuple[int, int], ...] = ()
     broken: tuple[BrokenPicture, ...] = ()
     warnings: tuple[str, ...] = ()
+    shots: tuple[int, ...] = ()
+    """Frames that begin a new shot; no track goes across."""
+    people: tuple[TrackReport, ...] = ()
     results: tuple["ResultObject", ...] = ()
 
 
@@ -113,6 +143,9 @@ class Manifest(Record):
     software_version: str
     steps: dict[str, StepReport] = {}
     people: People = People()
+    shots: tuple[int, ...] = ()
+    """Frames that begin a new shot; no track goes across."""
+    tracks: tuple[TrackReport, ...] = ()
     dead_ranges: tuple[tuple[int, int], ...] = ()
     broken: tuple[BrokenPicture, ...] = ()
     """Pictures that could not be read."""

@@ -25,6 +25,10 @@ TASK_QUEUES = {
 MANIFEST = "manifest.json"
 TRACKS = "tracks.parquet"
 ANNOTATED = "annotated.mp4"
+TRACKS_RAW = "tracks_raw.parquet"
+SUMMARY = "tracks_summary.csv"
+ANGLES = "angles.parquet"
+TIMELINE = "timeline.png"
 COCO = "keypoints_coco.json"
 
 

@@ -6,9 +6,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from schema.errors import ConfigurationError
+from schema.formats import FORMATS, Format
+from schema.kinematics import ANGLES, Angle
 
 Quality = Literal["fast", "balanced", "best"]
 Refine = Literal["off", "lightning", "thunder"]
+Smooth = Literal["butterworth", "one-euro", "gaussian", "median", "off"]
 
 #: What each preset sets; an option that is given beside a preset wins over it.
 PRESETS: dict[str, dict[str, object]] = {
@@ -67,10 +70,26 @@ class Options(BaseModel):
     """Crops of each person, of different sizes, every second one mirrored."""
     tiles: Annotated[str, AfterValidator(_tiles), Field(description="auto, off or ROWSxCOLUMNS, 1x1 to 8x8")] = "off"
     """Overlapping tiles of the picture that are looked at beside the whole of it."""
+    smooth: Annotated[Smooth, Field(description="butterworth, one-euro, gaussian, median or off")] = "butterworth"
+    """Zero-phase filter of the tracks' curves; ``tracks_raw.parquet`` keeps what was found."""
+    cutoff_hz: Annotated[float, Field(ge=0.1, le=120.0, description="0.1 to 120")] = 6.0
+    """Faster motion than this is taken for noise."""
+    outliers: bool = True
+    """Replace single samples that jump (Hampel)."""
+    max_gap_s: Annotated[float, Field(ge=0.0, le=10.0, description="0 to 10 seconds")] = 0.5
+    """Longest absence that is filled with interpolated rows."""
+    link_gap_s: Annotated[float, Field(ge=0.0, le=60.0, description="0 to 60 seconds")] = 4.0
+    """Longest absence after which somebody may get the same track id again."""
+    min_track_s: Annotated[float, Field(ge=0.0, le=60.0, description="0 to 60 seconds")] = 0.2
+    """Shorter tracks are left out, unless the video is hardly longer."""
     render: bool = True
     """Write the annotated video or pictures."""
-    formats: Annotated[tuple[Literal["coco"], ...], BeforeValidator(_split), Field(description="coco")] = ()
-    """Further files of keypoints; pictures always come with ``coco``."""
+    formats: Annotated[tuple[Format, ...], BeforeValidator(_split), Field(description=", ".join(FORMATS))] = ()
+    """Further files of tracks; pictures come with ``coco``, always and only."""
+    kinematics: bool = False
+    """Also joint angles and speeds, as tables and plots, and a timeline of who is there when."""
+    repetitions: Annotated[Angle | None, Field(description=", ".join(ANGLES))] = None
+    """Angle whose repetitions are counted; comes with ``kinematics``."""
 
     @model_validator(mode="before")
     @classmethod

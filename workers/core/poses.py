@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.core.camera import SKETCH_VALUES, Sketch
 from workers.core.letterbox import Letterbox
 
 POSE_VALUES = 56
 """Values of a pose as the model gives it: 17 x (y, x, confidence), ymin, xmin, ymax, xmax, score."""
 
 NO_SIZES = np.zeros((0, 2), np.int32)
+NO_SKETCHES = np.zeros((0, SKETCH_VALUES), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class FramePoses:
         return FramePoses(self.keypoints[rows], self.boxes[rows], self.scores[rows])
 
 
+NO_PEOPLE = FramePoses(np.zeros((0, 17, 3), np.float32), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
 @dataclass(frozen=True)
 class RangePoses:
     """People of consecutive frames, frame after frame."""
@@ -50,13 +55,21 @@ class RangePoses:
     """``[frames, 2]`` width and height where the frames are pictures of sizes of their own, else ``[0, 2]``."""
     broken: tuple[tuple[int, str], ...] = ()
     """Index and reason of each picture that could not be read."""
+    sketches: NDArray[np.uint8] = field(default_factory=lambda: NO_SKETCHES)
+    """``[frames, 264]`` what the frames look like, see `workers.core.camera`; ``[0, 264]`` where nobody knows."""
 
     def __post_init__(self) -> None:
+        if len(self.sketches) not in (0, len(self.pts)):
+            raise ValueError(f"{len(self.sketches)} sketches of {len(self.pts)} frames")
         if self.pts.shape != self.counts.shape or int(self.counts.sum()) != len(self.people.scores):
             raise ValueError(
                 f"{self.pts.shape} times, {self.counts.shape} counts of {self.counts.sum()} people, "
                 f"{len(self.people.scores)} people"
             )
+
+    def looks(self) -> list[Sketch] | list[None]:
+        """The sketch of each frame."""
+        return list(self.sketches) if len(self.sketches) else [None] * len(self.pts)
 
     def frames(self) -> list[FramePoses]:
         """The people of each frame."""

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from workers.core.poses import NO_SIZES, FramePoses, RangePoses
+from workers.core.poses import NO_SIZES, NO_SKETCHES, FramePoses, RangePoses
 
 
 def write_poses(poses: RangePoses) -> bytes:
@@ -21,6 +21,7 @@ def write_poses(poses: RangePoses) -> bytes:
         planned=np.int64(poses.planned),
         broken=np.frombuffer(json.dumps(poses.broken).encode(), np.uint8),
         sizes=poses.sizes,
+        sketches=poses.sketches,
     )
     return body.getvalue()
 
@@ -36,4 +37,5 @@ def read_poses(body: bytes) -> RangePoses:
         listed = json.loads(stored["broken"].tobytes()) if "broken" in stored else []
         broken = tuple((int(index), str(why)) for index, why in listed)
         sizes = stored.get("sizes", NO_SIZES)
-        return RangePoses(stored["pts"], stored["counts"], people, int(stored["planned"]), sizes, broken)
+        sketches = stored.get("sketches", NO_SKETCHES)
+        return RangePoses(stored["pts"], stored["counts"], people, int(stored["planned"]), sizes, broken, sketches)

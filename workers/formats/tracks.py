@@ -1,20 +1,19 @@
 """``tracks.parquet``: one row per frame and track, pixels of the picture as displayed."""
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from schema.errors import ConfigurationError
 from schema.skeleton import KEYPOINTS
-from workers.core.poses import FramePoses
+from workers.core.rows import TrackRows
 
 _ROWS_PER_GROUP = 20_000
 _POINT_COLUMNS = [f"{name}_{part}" for name in KEYPOINTS for part in ("x", "y", "score")]
@@ -40,8 +39,7 @@ class TracksWriter:
     def __init__(self, path: Path, metadata: dict[str, object]) -> None:
         stored = {_METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()}
         self._writer = pq.ParquetWriter(path, SCHEMA.with_metadata(stored), compression="zstd")
-        self._waiting: list[tuple[int, float, NDArray[np.int32], FramePoses]] = []
-        self._rows = 0
+        self._waiting = TrackRows.none()
 
     def __enter__(self) -> Self:
         return self
@@ -49,50 +47,82 @@ class TracksWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._flush()
+        if kind is None and len(self._waiting):
+            self._writer.write_table(to_table(self._waiting))
         self._writer.close()
 
-    def add(self, frame_index: int, time_s: float, track_ids: NDArray[np.int32], poses: FramePoses) -> None:
-        """Add the people of one frame, ``track_ids[i]`` being the track of person ``i``."""
-        order = np.argsort(track_ids)
-        self._waiting.append((frame_index, time_s, track_ids[order], poses.pick(order)))
-        self._rows += len(track_ids)
-        if self._rows >= _ROWS_PER_GROUP:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._rows:
-            self._writer.write_table(_table(self._waiting))
-        self._waiting, self._rows = [], 0
+    def add(self, rows: TrackRows) -> None:
+        """Add the next rows, by frame and track."""
+        waiting = TrackRows.joined([self._waiting, rows])
+        whole = len(waiting) // _ROWS_PER_GROUP * _ROWS_PER_GROUP
+        for start in range(0, whole, _ROWS_PER_GROUP):
+            self._writer.write_table(to_table(waiting.pick(slice(start, start + _ROWS_PER_GROUP))))
+        self._waiting = waiting.pick(slice(whole, len(waiting)))
 
 
-def _table(rows: list[tuple[int, float, NDArray[np.int32], FramePoses]]) -> pa.Table:
-    counts = [len(ids) for _, _, ids, _ in rows]
-    points = np.concatenate([poses.keypoints for *_, poses in rows]).reshape(-1, 3 * len(KEYPOINTS))
-    boxes = np.concatenate([poses.boxes for *_, poses in rows])
-    columns = [
-        np.repeat(np.array([index for index, *_ in rows], np.int64), counts),
-        np.repeat(np.array([time for _, time, *_ in rows], np.float64), counts),
-        np.concatenate([ids for _, _, ids, _ in rows]),
-        np.concatenate([poses.scores for *_, poses in rows]),
-        *boxes.T,
-        *points.T,
-        np.zeros(sum(counts), np.bool_),
-    ]
+def to_table(rows: TrackRows) -> pa.Table:
+    """``rows`` as an Arrow table of the native schema."""
+    points = rows.keypoints.reshape(-1, 3 * len(KEYPOINTS))
+    columns = [rows.frames, rows.times, rows.tracks, rows.scores, *rows.boxes.T, *points.T, rows.interpolated]
     return pa.Table.from_arrays([pa.array(column) for column in columns], schema=SCHEMA)
 
 
-def read_range(file: io.RawIOBase, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.int32], FramePoses]]:
-    """Frames ``start..stop`` that show people: frame index, ``[people]`` track ids, their poses."""
+def from_table(table: pa.Table) -> TrackRows:
+    """Rows of an Arrow table of the native schema."""
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    count = table.num_rows
+    points = np.stack([columns[name] for name in _POINT_COLUMNS], -1) if count else np.zeros((0, 51))
+    return TrackRows(
+        columns["frame_index"],
+        columns["time_s"],
+        columns["track_id"],
+        columns["score"],
+        np.stack([columns[name] for name in _BOX_COLUMNS], -1),
+        points.astype(np.float32).reshape(-1, len(KEYPOINTS), 3),
+        columns["interpolated"].astype(np.bool_),
+    )
+
+
+def read_range(file: IO[bytes] | Any, start: int, stop: int) -> TrackRows:
+    """Rows of the frames ``start..stop``."""
     window = (pc.field("frame_index") >= start) & (pc.field("frame_index") < stop)
-    table = pq.read_table(file, filters=window)
-    frames = table["frame_index"].to_numpy()
-    ids = table["track_id"].to_numpy()
-    points = np.stack([table[name].to_numpy() for name in _POINT_COLUMNS], -1) if len(frames) else np.zeros((0, 51))
-    points = points.astype(np.float32).reshape(-1, len(KEYPOINTS), 3)
-    boxes = np.stack([table[name].to_numpy() for name in _BOX_COLUMNS], -1)
-    scores = table["score"].to_numpy()
-    for frame in np.unique(frames):
-        rows = frames == frame
-        yield int(frame), ids[rows], FramePoses(points[rows], boxes[rows], scores[rows])
+    return from_table(pq.read_table(file, filters=window))
+
+
+def by_frame(rows: TrackRows) -> Iterator[tuple[int, TrackRows]]:
+    """Rows by frame, of the frames that show people; rows come in order of frame."""
+    for people in rows.split(rows.frames):
+        yield int(people.frames[0]), people
+
+
+class TracksFile:
+    """A track file to read, group of rows after group of rows.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = pq.ParquetFile(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ConfigurationError(f"{path} is no track file: {error}") from error
+        missing = set(SCHEMA.names) - set(self._file.schema_arrow.names)
+        if missing:
+            raise ConfigurationError(f"{path} is no track file: it has no column {sorted(missing)[0]}")
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the file says of its source, model, options and stream; empty where a stranger wrote it."""
+        stored = (self._file.schema_arrow.metadata or {}).get(_METADATA_KEY)
+        return dict(json.loads(stored)) if stored else {}
+
+    def __iter__(self) -> Iterator[TrackRows]:
+        """Rows, some thousand at a time, whole frames."""
+        waiting = TrackRows.none()
+        for batch in self._file.iter_batches(_ROWS_PER_GROUP, columns=SCHEMA.names):
+            waiting = TrackRows.joined([waiting, from_table(pa.Table.from_batches([batch]))])
+            whole = waiting.frames < waiting.frames[-1] if len(waiting) else np.zeros(0, np.bool_)
+            yield waiting.pick(whole)
+            waiting = waiting.pick(~whole)
+        yield waiting

@@ -9,9 +9,11 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from schema.plan import Stream
+from workers.core.camera import Sketch
 from workers.core.letterbox import Letterbox
 from workers.core.regions import Region, Square
 from workers.media.orientation import Orientation
+from workers.media.sketch import sketch_of
 
 Pixels = NDArray[np.uint8]
 
@@ -51,11 +53,20 @@ class Frames:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.orientation = Orientation(stream.rotation, stream.mirrored)
+        self.sketches: dict[int, Sketch] = {}
+        """By index of the frame, of those that were viewed whole."""
         self._scalers: dict[tuple[int, int], VideoReformatter] = {}
+        self._count = 0
 
     def picture(self, frame: VideoFrame) -> "FramePicture":
-        """The picture of one frame."""
-        return FramePicture(frame, self)
+        """The picture of the next frame."""
+        self._count += 1
+        return FramePicture(frame, self, self._count - 1)
+
+    def note(self, index: int, whole: Pixels) -> None:
+        """Keep a sketch of the frame ``index``, of which ``whole`` is the picture at any size."""
+        if index not in self.sketches:
+            self.sketches[index] = sketch_of(whole)
 
     def rgb(self, frame: VideoFrame, width: int, height: int) -> Pixels:
         """``frame`` as displayed, scaled to ``width`` x ``height``: uint8 ``[height, width, 3]``."""
@@ -72,14 +83,16 @@ class Frames:
 class FramePicture:
     """A decoded frame as displayed. Small views are scaled straight from the decoder's planes."""
 
-    def __init__(self, frame: VideoFrame, frames: Frames) -> None:
-        self._frame, self._frames = frame, frames
+    def __init__(self, frame: VideoFrame, frames: Frames, index: int) -> None:
+        self._frame, self._frames, self._index = frame, frames, index
         self.width, self.height = frames.stream.display_width, frames.stream.display_height
 
     @cached_property
     def _still(self) -> Still:
         """The whole frame as RGB: what tiles and crops are cut from."""
-        return Still(np.ascontiguousarray(self._frames.rgb(self._frame, self.width, self.height)))
+        whole = np.ascontiguousarray(self._frames.rgb(self._frame, self.width, self.height))
+        self._frames.note(self._index, whole)
+        return Still(whole)
 
     def view(self, region: Region, letterbox: Letterbox) -> Pixels:
         """See `Picture.view`."""
@@ -88,6 +101,7 @@ class FramePicture:
         target = np.zeros((letterbox.padded_height, letterbox.padded_width, 3), np.uint8)
         width, height = letterbox.content_width, letterbox.content_height
         target[:height, :width] = self._frames.rgb(self._frame, width, height)
+        self._frames.note(self._index, target[:height, :width])
         return target
 
     def crop(self, square: Square, side: int) -> Pixels:

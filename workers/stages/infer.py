@@ -1,12 +1,14 @@
 """Infer: the frames of one range to one poses object."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from schema.messages import VideoJob
 from schema.names import JobKeys
 from schema.plan import FrameRange, Plan
+from workers.core.camera import SKETCH_VALUES
 from workers.core.merge import together
 from workers.core.poses import FramePoses, RangePoses
 from workers.engine.engine import Engine
@@ -36,8 +38,13 @@ def infer(
 def infer_range(engine: Engine, file: RangedFile, plan: Plan, wanted: FrameRange) -> RangePoses:
     """People of the frames of ``wanted``."""
     times: list[int] = []
-    found = list(engine.run(_pictures(file, plan, wanted, times)))
-    return joined(times, found, planned=wanted.stop - wanted.start)
+    frames = Frames(plan.stream)
+    found = list(engine.run(_pictures(file, plan, wanted, frames, times)))
+    sketches = [frames.sketches[index] for index in range(len(times))]
+    return replace(
+        joined(times, found, planned=wanted.stop - wanted.start),
+        sketches=np.array(sketches, np.uint8).reshape(-1, SKETCH_VALUES),
+    )
 
 
 def joined(times: list[int], found: list[FramePoses], planned: int) -> RangePoses:
@@ -46,9 +53,10 @@ def joined(times: list[int], found: list[FramePoses], planned: int) -> RangePose
     return RangePoses(np.array(times, np.int64), counts, together(found), planned)
 
 
-def _pictures(file: RangedFile, plan: Plan, wanted: FrameRange, times: list[int]) -> Iterator[FramePicture]:
+def _pictures(
+    file: RangedFile, plan: Plan, wanted: FrameRange, frames: Frames, times: list[int]
+) -> Iterator[FramePicture]:
     """The frames that decode; their time stamps go to ``times``."""
-    frames = Frames(plan.stream)
     for shown in decode_range(file, plan, wanted):
         times.append(shown.pts)
         yield frames.picture(shown.picture)

@@ -33,6 +33,8 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
         "frames": stitched.frames,
         "planned_frames": plan.stream.frames,
         "people": People(tracks=stitched.tracks, max_per_frame=stitched.max_people),
+        "shots": stitched.shots,
+        "tracks": stitched.people,
         "steps": _steps(times, stitched.frames),
         "dead_ranges": sorted(given_up),
         "results": results,

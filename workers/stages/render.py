@@ -8,7 +8,8 @@ from schema.manifest import Stitched
 from schema.messages import VideoJob
 from schema.names import TRACKS, JobKeys
 from schema.plan import FrameRange, Plan
-from workers.formats.tracks import read_range
+from workers.core.rows import TrackRows
+from workers.formats.tracks import by_frame, read_range
 from workers.media.drawing import DrawnPerson
 from workers.media.frames import ShownFrame, decode_range
 from workers.media.writer import encode_piece
@@ -47,8 +48,12 @@ def _people(store: ObjectStore, keys: JobKeys, start: int, stop: int) -> dict[in
     info = store.head(keys.result(TRACKS))
     if info is None:
         raise SourceMissing(f"there is no {keys.result(TRACKS)}")
-    rows = read_range(RangedFile(store, info), start, stop)
+    return drawn_people(read_range(RangedFile(store, info), start, stop))
+
+
+def drawn_people(rows: TrackRows) -> dict[int, list[DrawnPerson]]:
+    """People to draw by frame index."""
     return {
-        frame: [DrawnPerson(int(track), poses.keypoints[row], poses.boxes[row]) for row, track in enumerate(ids)]
-        for frame, ids, poses in rows
+        frame: [DrawnPerson(int(track), people.keypoints[i], people.boxes[i]) for i, track in enumerate(people.tracks)]
+        for frame, people in by_frame(rows)
     }

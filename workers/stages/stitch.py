@@ -1,40 +1,37 @@
-"""Stitch: the poses of all ranges, in order, through one tracker into the track file."""
+"""Stitch: the poses of all ranges, in order, to tracks, and everything that is made of tracks."""
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from schema.errors import NoFrames
 from schema.manifest import ResultObject, Stitched
 from schema.messages import VideoJob
-from schema.names import COCO, TRACKS, JobKeys
-from schema.plan import Plan
-from workers.core.poses import RangePoses
-from workers.core.tracker import Tracker, TrackerRules
-from workers.formats.coco import CocoWriter
+from schema.names import JobKeys
+from schema.plan import FrameRange, Plan
+from workers.core.poses import NO_PEOPLE
 from workers.formats.poses import read_poses
-from workers.formats.tracks import TracksWriter
+from workers.stages.products import About, make, packed
+from workers.stages.tracking import Frame
 from workers.storage.port import ObjectStore
 
 
 @dataclass
 class _Tally:
-    """What stitching finds out on its way."""
+    """What reading the poses finds out on its way."""
 
-    frames: int = 0
+    decoded: int = 0
     missing: int = 0
-    max_people: int = 0
     first_indexes: list[int] = field(default_factory=list)
     dead: list[tuple[int, int]] = field(default_factory=list)
 
 
 def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stitched:
-    """Write the track file of a job, then what it holds.
+    """Write the track file of a job, what is made of it, then what they hold.
 
     Raises:
         NoFrames: no frame of the video could be decoded.
@@ -42,25 +39,24 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
     keys = JobKeys(job.job_id)
     if (done := store.get_or_none(keys.stitched())) is not None:
         return Stitched.from_json(done)
-    path = work / TRACKS
-    tracker = Tracker(TrackerRules(min_score=job.options.min_score, weak_score=job.options.min_score / 2))
-    with TracksWriter(path, _metadata(job, plan)) as writer, ExitStack() as more:
-        coco = more.enter_context(CocoWriter(work / COCO, images=True)) if "coco" in job.options.formats else None
-        tally = _track(store, plan, keys, tracker, writer, coco)
-    if tally.frames == 0:
+    tally, folder = _Tally(), work / "products"
+    made = make(_frames(store, plan, keys, tally), _about(job, plan), job.options, folder)
+    if not tally.decoded:
         raise NoFrames("no frame of the video could be decoded")
-    store.put_new_file(keys.result(TRACKS), path, "application/vnd.apache.parquet")
-    results = [describe(keys, TRACKS, path)]
-    if coco:
-        store.put_new_file(keys.result(COCO), work / COCO, "application/json")
-        results.append(describe(keys, COCO, work / COCO))
+    results = []
+    for path, content_type in packed(folder):
+        name = path.relative_to(folder).as_posix()
+        store.put_new_file(keys.result(name), path, content_type)
+        results.append(describe(keys, name, path))
     stitched = Stitched(
-        frames=tally.frames,
-        tracks=tracker.count,
-        max_people=tally.max_people,
+        frames=made.frames,
+        tracks=len(made.reports),
+        max_people=made.max_people,
         first_indexes=tuple(tally.first_indexes),
         dead_ranges=tuple(tally.dead),
-        warnings=_warnings(tally, plan),
+        warnings=(*_warnings(tally, plan), *made.warnings),
+        shots=made.shots,
+        people=made.reports,
         results=tuple(results),
     )
     store.put_new(keys.stitched(), stitched.to_json(), "application/json")
@@ -74,36 +70,34 @@ def describe(keys: JobKeys, name: str, path: Path) -> ResultObject:
     return ResultObject(name=name, key=keys.result(name), size=path.stat().st_size, sha256=digest)
 
 
-def _track(
-    store: ObjectStore, plan: Plan, keys: JobKeys, tracker: Tracker, writer: TracksWriter, coco: CocoWriter | None
-) -> _Tally:
-    tally = _Tally()
+def _frames(store: ObjectStore, plan: Plan, keys: JobKeys, tally: _Tally) -> Iterator[Frame]:
+    """Every frame in order; those of a range that was given up show nobody."""
     time_base = Fraction(plan.stream.time_base)
-    for start, stop, poses in _ranges(store, plan, keys):
-        tally.first_indexes.append(tally.frames)
-        if poses is None:
-            tally.dead.append((start, stop))
-            tally.frames += stop - start
-            continue
-        tally.missing += max(0, poses.planned - len(poses.pts))
-        for pts, people in zip(poses.pts, poses.frames(), strict=True):
-            time_s = float(int(pts) * time_base)
-            ids = tracker.update(people, time_s)
-            tracked = np.flatnonzero(ids)
-            writer.add(tally.frames, time_s, ids[tracked], people.pick(tracked))
-            if coco:
-                size = plan.stream.display_width, plan.stream.display_height
-                coco.add(tally.frames, f"frame {tally.frames}", size, people)
-            tally.max_people = max(tally.max_people, len(tracked))
-            tally.frames += 1
-    return tally
-
-
-def _ranges(store: ObjectStore, plan: Plan, keys: JobKeys) -> Iterator[tuple[int, int, RangePoses | None]]:
-    """Planned ranges in order with their poses; none for a range that was given up."""
+    index = 0
     for planned in plan.ranges:
+        tally.first_indexes.append(index)
         body = store.get_or_none(keys.poses(planned.start, planned.stop))
-        yield planned.start, planned.stop, None if body is None else read_poses(body)
+        if body is None:
+            tally.dead.append((planned.start, planned.stop))
+            times = _planned_times(planned, plan)
+            yield from (Frame(time_s, NO_PEOPLE, None) for time_s in times)
+            index += len(times)
+            continue
+        poses = read_poses(body)
+        tally.missing += max(0, poses.planned - len(poses.pts))
+        tally.decoded += len(poses.pts)
+        index += len(poses.pts)
+        for pts, people, sketch in zip(poses.pts, poses.frames(), poses.looks(), strict=True):
+            yield Frame(float(int(pts) * time_base), people, sketch)
+
+
+def _planned_times(planned: FrameRange, plan: Plan) -> list[float]:
+    """Times that the frames of a range should have, evenly spaced."""
+    time_base, count = Fraction(plan.stream.time_base), planned.stop - planned.start
+    first = float(planned.first_pts * time_base)
+    last = count / (plan.stream.frame_rate or 1.0) if planned.end_pts is None else float(planned.end_pts * time_base)
+    end = first + last if planned.end_pts is None else last
+    return [float(time_s) for time_s in np.linspace(first, end, count, endpoint=False)]
 
 
 def _warnings(tally: _Tally, plan: Plan) -> tuple[str, ...]:
@@ -113,10 +107,13 @@ def _warnings(tally: _Tally, plan: Plan) -> tuple[str, ...]:
     return (*plan.warnings, f"{tally.missing} of {planned} frames could not be decoded and are left out")
 
 
-def _metadata(job: VideoJob, plan: Plan) -> dict[str, object]:
-    return {
+def _about(job: VideoJob, plan: Plan) -> About:
+    stream = plan.stream
+    metadata: dict[str, object] = {
         "source": {"uri": job.source.uri, "etag": job.source.etag, "size": job.source.size},
         "model": job.model.model_dump(mode="json"),
         "options": job.options.model_dump(mode="json"),
-        "stream": plan.stream.model_dump(mode="json"),
+        "stream": stream.model_dump(mode="json"),
     }
+    name = PurePosixPath(job.source.key).stem
+    return About(name, job.source.uri, stream.display_width, stream.display_height, stream.frame_rate, metadata)

@@ -1,0 +1,1 @@
+"""Track tables in the formats of other tools, written window after window."""

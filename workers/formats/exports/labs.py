@@ -1,0 +1,114 @@
+"""Formats of the animal-tracking labs: DeepLabCut and SLEAP."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from schema.skeleton import KEYPOINTS, LIMBS
+from workers.core.rows import TrackRows
+from workers.formats.exports.port import Video
+
+_SCORER = "posefleet"
+_FRAMES_PER_BLOCK = 512
+
+
+def _names(video: Video) -> list[str]:
+    """Names of the individuals: one without any data where nobody was tracked, as readers want one."""
+    return [f"person{track}" for track in video.tracks or (1,)]
+
+
+def _dense(rows: TrackRows, values: NDArray[np.float32], video: Video, start: int, stop: int) -> NDArray[np.float64]:
+    """``values`` ``[rows, …]`` of the frames ``start..stop`` as ``[frames, tracks, …]``, NaN where there is no row."""
+    block = np.full((stop - start, max(1, len(video.tracks)), *values.shape[1:]), np.nan)
+    if len(rows):
+        block[rows.frames - start, np.searchsorted(video.tracks, rows.tracks)] = values
+    return block
+
+
+class DeepLabCutExporter:
+    """DeepLabCut's multi-animal table, as HDF5 and CSV: a row per frame, whether it shows people or not.
+
+    Memory: a row per frame of the whole video, 400 bytes per person.
+    """
+
+    def __init__(self, h5: Path, csv: Path, video: Video) -> None:
+        self._h5, self._csv, self._video = h5, csv, video
+        self._parts: list[TrackRows] = []
+
+    def add(self, rows: TrackRows) -> None:
+        """Take the next rows."""
+        self._parts.append(rows)
+
+    def close(self) -> None:
+        """Write both files."""
+        rows = TrackRows.joined(self._parts)
+        dense = _dense(rows, rows.keypoints, self._video, 0, self._video.frames)
+        levels = [[_SCORER], _names(self._video), list(KEYPOINTS), ["x", "y", "likelihood"]]
+        columns = pd.MultiIndex.from_product(levels, names=["scorer", "individuals", "bodyparts", "coords"])
+        table = pd.DataFrame(dense.reshape(self._video.frames, -1), columns=columns)
+        table.to_hdf(self._h5, key="df_with_missing", mode="w")
+        table.to_csv(self._csv)
+
+
+class SleapExporter:
+    """SLEAP's analysis file, filled block after block."""
+
+    def __init__(self, path: Path, video: Video) -> None:
+        self._video = video
+        self._next = 0
+        self._waiting = TrackRows.none()
+        self._file = h5py.File(path, "w")
+        people, frames, nodes = max(1, len(video.tracks)), video.frames, len(KEYPOINTS)
+        block = max(1, min(frames, _FRAMES_PER_BLOCK))
+        for name, shape, chunk in (
+            ("tracks", (people, 2, nodes, frames), (1, 2, nodes, block)),
+            ("point_scores", (people, nodes, frames), (1, nodes, block)),
+            ("instance_scores", (people, frames), (1, block)),
+            ("tracking_scores", (people, frames), (1, block)),
+        ):
+            stored = {"chunks": chunk, "compression": "gzip"} if frames else {}
+            self._file.create_dataset(name, shape, "f8", fillvalue=np.nan, **stored)
+        self._file.create_dataset("track_occupancy", (frames, people), "u1")
+        self._describe()
+
+    def _describe(self) -> None:
+        file = self._file
+        file.attrs["format"] = "analysis"
+        file.create_dataset("track_names", data=[name.encode() for name in _names(self._video)])
+        file.create_dataset("node_names", data=[name.encode() for name in KEYPOINTS])
+        edges = [(KEYPOINTS[a].encode(), KEYPOINTS[b].encode()) for a, b in LIMBS]
+        file.create_dataset("edge_names", data=np.array(edges))
+        file.create_dataset("edge_inds", data=np.array(LIMBS, np.int64))
+        file.create_dataset("video_path", data=self._video.uri)
+        file.create_dataset("video_ind", data=0)
+        file.create_dataset("labels_path", data="")
+        file.create_dataset("provenance", data="{}")
+
+    def add(self, rows: TrackRows) -> None:
+        """Take the next rows."""
+        self._waiting = TrackRows.joined([self._waiting, rows])
+        while len(self._waiting) and self._waiting.frames[-1] >= self._next + _FRAMES_PER_BLOCK:
+            self._block(self._next + _FRAMES_PER_BLOCK)
+
+    def close(self) -> None:
+        """Fill what is left and end the file."""
+        while self._next < self._video.frames:
+            self._block(min(self._next + _FRAMES_PER_BLOCK, self._video.frames))
+        self._file.close()
+
+    def _block(self, stop: int) -> None:
+        start, self._next = self._next, stop
+        now = self._waiting.frames < stop
+        rows, self._waiting = self._waiting.pick(now), self._waiting.pick(~now)
+        if not len(rows):
+            return
+        points = _dense(rows, rows.keypoints, self._video, start, stop)
+        scores = _dense(rows, rows.scores, self._video, start, stop)
+        self._file["tracks"][..., start:stop] = points[..., :2].transpose(1, 3, 2, 0)
+        self._file["point_scores"][..., start:stop] = points[..., 2].transpose(1, 2, 0)
+        self._file["instance_scores"][:, start:stop] = scores.T
+        self._file["tracking_scores"][:, start:stop] = scores.T
+        self._file["track_occupancy"][start:stop] = np.isfinite(scores)
