@@ -7,34 +7,22 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from producer.cli_options import (
-    BatchFrames,
-    ExtraSizes,
-    Force,
-    Format,
-    InputSize,
-    Looks,
-    MaxPeople,
-    MinScore,
-    Model,
-    Quality,
-    Refine,
-    Render,
-    Tiles,
-    options_of,
-)
+from producer.cli_options import BatchFrames, Force, Model, everything, finding, tracking
 from producer.fleet import Fleet, Job, Status, parse_uri
 from producer.inputs import resolve
 from producer.models import models_for
 from producer.show import Watch, status_line, summary
 from producer.stack.stack import read_addresses, running_stack
 from schema.errors import ConfigurationError, PosefleetError
+from schema.formats import FORMATS
 from schema.manifest import State
+from schema.names import TRACKS
 from schema.options import Options
 from schema.settings import Settings, current
 
@@ -84,28 +72,19 @@ def up() -> None:
 
 
 @cli.command()
+@everything
 def run(
-    context: typer.Context,
     inputs: Annotated[list[str], typer.Argument(help="Videos, pictures, folders, patterns, s3://…")],
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
-    quality: Quality = "fast",
-    input_size: InputSize = None,
-    extra_sizes: ExtraSizes = None,
-    max_people: MaxPeople = None,
-    min_score: MinScore = None,
-    refine: Refine = None,
-    looks: Looks = None,
-    tiles: Tiles = None,
     model: Model = None,
-    format: Format = None,
-    render: Render = True,
     batch_frames: BatchFrames = None,
     force: Force = False,
+    *,
+    options: Options,
 ) -> None:
     """Process videos and pictures on this machine and put the results into a folder."""
     from producer.run import run as run_all
 
-    options = options_of(context)
     settings = _prepared(model)
     done = run_all(inputs, out, options, settings, console, model=model, batch_frames=batch_frames, force=force)
     raise typer.Exit(0 if done else 1)
@@ -132,21 +111,14 @@ def demo(
 
 
 @cli.command("inspect")
+@finding
 def inspect_picture(
-    context: typer.Context,
     picture: Annotated[str, typer.Argument(help="IMAGE, or VIDEO@TIME with seconds or hours:minutes:seconds.")],
     out: Annotated[Path, typer.Option(help="The figure: .png, .jpg or .webp.")],
-    quality: Quality = "fast",
-    input_size: InputSize = None,
-    extra_sizes: ExtraSizes = None,
-    max_people: MaxPeople = None,
-    min_score: MinScore = None,
-    refine: Refine = None,
-    looks: Looks = None,
-    tiles: Tiles = None,
+    *,
+    options: Options,
 ) -> None:
     """Show what the model sees in one picture: result, heatmaps, regression vectors."""
-    options = options_of(context)
     settings = _prepared()
     models = models_for(settings, None, options)
     from workers.inspect import inspect
@@ -158,26 +130,17 @@ def inspect_picture(
 
 
 @cli.command()
+@everything
 def enqueue(
-    context: typer.Context,
     uris: Annotated[list[str], typer.Argument(help="s3://bucket/key …, or s3://bucket/prefix/ for pictures.")],
-    quality: Quality = "fast",
-    input_size: InputSize = None,
-    extra_sizes: ExtraSizes = None,
-    max_people: MaxPeople = None,
-    min_score: MinScore = None,
-    refine: Refine = None,
-    looks: Looks = None,
-    tiles: Tiles = None,
     model: Model = None,
-    format: Format = None,
-    render: Render = True,
     batch_frames: BatchFrames = None,
     force: Force = False,
     as_json: AsJson = False,
+    *,
+    options: Options,
 ) -> None:
     """Accept videos in object storage; print a job id for each. The same video twice is the same job."""
-    options = options_of(context)
     for uri in uris:
         parse_uri(uri)
     fleet = Fleet(_settings())
@@ -213,6 +176,47 @@ def results(job: Annotated[str, typer.Argument()], out: Annotated[Path, typer.Op
         print(path)
 
 
+@cli.command("export")
+def export_tracks(
+    tracks: Annotated[str, typer.Argument(metavar="JOB|tracks.parquet", help="A job that has ended, or a track file.")],
+    out: Annotated[Path, typer.Option(help="Folder of the exports.")],
+    format: Annotated[list[str], typer.Option(help=f"Again and again: {', '.join(FORMATS)}.")],
+) -> None:
+    """Write tracks in the formats of other tools."""
+    from workers.retrack import export
+
+    formats = Options.checked(formats=format).formats
+    with TemporaryDirectory() as folder:
+        path = Path(tracks)
+        if path.suffix or "/" in tracks:
+            _there(path)
+        else:
+            path = Fleet(_settings()).fetch_result(tracks, TRACKS, Path(folder) / TRACKS)
+        for written in export(path, formats, out):
+            print(written)
+
+
+@cli.command("track")
+@tracking
+def track_poses(
+    poses: Annotated[Path, typer.Argument(help="tracks.parquet, a folder of OpenPose JSON, or COCO keypoints JSON.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results.")],
+    video: Annotated[Path | None, typer.Option(help="The video that the poses are of.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.01, help="Frames per second, if nothing tells; 30.")] = None,
+    *,
+    options: Options,
+) -> None:
+    """Track poses that are there already, of posefleet or another tool, without a fleet; with a video, draw them."""
+    from workers.retrack import track
+
+    made = track(poses, out, options, video, fps)
+    _say(f"{len(made.reports)} tracks in {made.frames} frames, {made.max_people} people at most")
+    for path in sorted(out.iterdir()):
+        _say(f"  {path}")
+    for warning in made.warnings:
+        _say(f"warning: {warning}")
+
+
 @cli.command()
 def cancel(job: Annotated[str, typer.Argument()]) -> None:
     """End a job without results."""
@@ -220,6 +224,11 @@ def cancel(job: Annotated[str, typer.Argument()]) -> None:
     ended = fleet.cancel(fleet.job(job).job_id)
     print(f"job {job} is cancelled" if ended else f"job {job} had ended already")
     raise typer.Exit(0 if ended else 1)
+
+
+def _there(path: Path) -> None:
+    if not path.is_file():
+        raise ConfigurationError(f"{path} does not exist: give a job id or a track file")
 
 
 def _say(line: str) -> None:

@@ -1,32 +1,126 @@
-"""The options that commands share, as the command line takes them."""
+"""The options of a job, as every command that makes or tracks something takes them."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
+from schema.formats import FORMATS
+from schema.kinematics import ANGLES
 from schema.options import Options
 
-Quality = Annotated[str, typer.Option(help="Preset: fast, balanced or best. Options given beside it win.")]
-InputSize = Annotated[
-    int | None, typer.Option(help="Longer side of the model's input, a multiple of 32 in 128..768; 256 with fast.")
-]
-ExtraSizes = Annotated[str | None, typer.Option(help="Further input sizes, merged by OKS, such as 256,512.")]
-MaxPeople = Annotated[int | None, typer.Option(help="Most people reported in one frame, 1..100; 20 with fast.")]
-MinScore = Annotated[float | None, typer.Option(help="Least person score that begins a track or is drawn, 0..1; 0.2.")]
-Refine = Annotated[str | None, typer.Option(help="off, lightning or thunder: a closer look at every person.")]
-Looks = Annotated[int | None, typer.Option(help="Crops of each person that --refine looks at, 1..4.")]
-Tiles = Annotated[str | None, typer.Option(help="auto, off or ROWSxCOLUMNS: overlapping tiles, for crowds.")]
+_FINDING: dict[str, tuple[Any, object]] = {
+    "quality": (Annotated[str, typer.Option(help="Preset: fast, balanced or best. Options beside it win.")], "fast"),
+    "input_size": (
+        Annotated[
+            int | None,
+            typer.Option(help="Longer side of the model's input, a multiple of 32 in 128..768; 256 with fast."),
+        ],
+        None,
+    ),
+    "extra_sizes": (
+        Annotated[str | None, typer.Option(help="Further input sizes, merged by OKS, such as 256,512.")],
+        None,
+    ),
+    "max_people": (
+        Annotated[int | None, typer.Option(help="Most people reported in one frame, 1..100; 20 with fast.")],
+        None,
+    ),
+    "min_score": (
+        Annotated[float | None, typer.Option(help="Least best score of a track, and of who is drawn, 0..1; 0.2.")],
+        None,
+    ),
+    "refine": (
+        Annotated[str | None, typer.Option(help="off, lightning or thunder: a closer look at every person.")],
+        None,
+    ),
+    "looks": (Annotated[int | None, typer.Option(help="Crops of each person that --refine looks at, 1..4.")], None),
+    "tiles": (
+        Annotated[str | None, typer.Option(help="auto, off or ROWSxCOLUMNS: overlapping tiles, for crowds.")],
+        None,
+    ),
+}
+_TRACKING: dict[str, tuple[Any, object]] = {
+    "smooth": (
+        Annotated[
+            str | None,
+            typer.Option(help="Zero-phase filter: butterworth, one-euro, gaussian, median or off; butterworth."),
+        ],
+        None,
+    ),
+    "cutoff_hz": (Annotated[float | None, typer.Option(help="Faster motion is taken for noise; 6 Hz.")], None),
+    "outliers": (Annotated[bool | None, typer.Option(help="Replace single samples that jump (Hampel); yes.")], None),
+    "max_gap_s": (
+        Annotated[float | None, typer.Option("--max-gap", help="Longest absence that is filled, seconds; 0.5.")],
+        None,
+    ),
+    "link_gap_s": (
+        Annotated[float | None, typer.Option("--link-gap", help="Longest absence that keeps an id, seconds; 4.")],
+        None,
+    ),
+    "min_track_s": (
+        Annotated[float | None, typer.Option("--min-track", help="Shorter tracks are left out, seconds; 0.2.")],
+        None,
+    ),
+    "format": (Annotated[list[str] | None, typer.Option(help=f"Again and again: {', '.join(FORMATS)}.")], None),
+    "kinematics": (
+        Annotated[bool | None, typer.Option(help="Also joint angles, speeds, their plots, a timeline; no.")],
+        None,
+    ),
+    "repetitions": (
+        Annotated[str | None, typer.Option(metavar="ANGLE", help=f"Count repetitions of {', '.join(ANGLES)}.")],
+        None,
+    ),
+}
+_RENDERING: dict[str, tuple[Any, object]] = {
+    "render": (Annotated[bool, typer.Option(help="Write annotated.mp4 or annotated pictures.")], True),
+}
+
 Model = Annotated[
     str | None,
     typer.Option(help="multipose-lightning, singlepose-lightning, singlepose-thunder. Default: POSEFLEET_MODEL."),
 ]
-Format = Annotated[list[str] | None, typer.Option(help="coco: also keypoints_coco.json. Pictures always have it.")]
-Render = Annotated[bool, typer.Option(help="Write annotated.mp4 or annotated pictures.")]
 BatchFrames = Annotated[int | None, typer.Option(min=1, help="Frames per batch instead of the planner's choice.")]
 Force = Annotated[bool, typer.Option("--force", help="Do the work once more even if it was done.")]
 
+Command = Callable[..., None]
 
-def options_of(context: typer.Context) -> Options:
-    """The options that a command was given, the rest from its preset; raises `ConfigurationError`."""
-    said = {**context.params, "formats": context.params.get("format") or None}
+
+def finding(command: Command) -> Command:
+    """Give a command the options of finding people; it takes them as ``options``."""
+    return _with(_FINDING, command)
+
+
+def tracking(command: Command) -> Command:
+    """Give a command the options of what is made of people; it takes them as ``options``."""
+    return _with(_TRACKING | {"min_score": _FINDING["min_score"]} | _RENDERING, command)
+
+
+def everything(command: Command) -> Command:
+    """Give a command all options of a job; it takes them as ``options``."""
+    return _with(_FINDING | _TRACKING | _RENDERING, command)
+
+
+def _with(added: dict[str, tuple[Any, object]], command: Command) -> Command:
+    @wraps(command)
+    def wrapped(**said: Any) -> None:
+        rest = {name: value for name, value in said.items() if name not in added}
+        command(**rest, options=_options({name: said[name] for name in added}))
+
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != "options"]
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in added.items()
+    ]
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + more
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+    return wrapped
+
+
+def _options(said: dict[str, Any]) -> Options:
+    """The options that were given, the rest from their preset; raises `ConfigurationError`."""
+    said = {**said, "formats": said.get("format") or None}
     return Options.checked(**{name: said.get(name) for name in Options.model_fields})

@@ -1,6 +1,7 @@
 """The fleet as Python sees it: enqueue a video, ask how it goes, fetch its results."""
 
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -166,6 +167,19 @@ class Fleet:
         job = VideoJob.from_json(self.store.get(JobKeys(job_id).job))
         return end_early(store=self.store, job=job, state=State.CANCELLED, error=None)
 
+    def fetch_result(self, job_id: str, name: str, path: Path) -> Path:
+        """Download one result of an ended job to ``path``.
+
+        Raises:
+            SourceMissing: there is no such job.
+            ConfigurationError: the job has no such result, or has not ended.
+        """
+        keys = JobKeys(self.job(job_id).job_id)
+        if self.store.head(keys.result(name)) is None:
+            raise ConfigurationError(f"job {job_id} has no {name}: 'posefleet status {job_id}' says where it stands")
+        self.store.download(keys.result(name), path)
+        return path
+
     def fetch(self, job_id: str, folder: Path) -> list[Path]:
         """Download the manifest and every result of an ended job into ``folder``.
 
@@ -182,10 +196,18 @@ class Fleet:
             path = folder / result.name
             path.parent.mkdir(parents=True, exist_ok=True)
             self.store.download(result.key, path)
-            fetched.append(path)
+            fetched.append(_unpacked(path) if path.suffix == ".zip" else path)
         manifest = folder / "manifest.json"
         manifest.write_bytes(body)
         return [*fetched, manifest]
+
+
+def _unpacked(archive: Path) -> Path:
+    """Replace an archive by the folder that it holds."""
+    folder = archive.with_suffix("")
+    shutil.unpack_archive(archive, folder)
+    archive.unlink()
+    return folder
 
 
 @dataclass(frozen=True)

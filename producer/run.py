@@ -113,6 +113,6 @@ def _conclude(ended: dict[str, Manifest], request: Request, console: Console) ->
 
 
 def _shown(name: str) -> str:
-    """A result as it is listed: of a folder of them, the folder."""
+    """A result as it is listed: of a folder of them, the folder; of an archive, what it is unpacked to."""
     folder, slash, _ = name.partition("/")
-    return folder + slash
+    return name.removesuffix(".zip") + "/" if name.endswith(".zip") else folder + slash

@@ -14,6 +14,12 @@ def _folder(variable: str, fallback: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / fallback) / "posefleet"
 
 
+def cache_folder() -> Path:
+    """The cache folder as the environment names it, before anything else is read from there."""
+    named = os.environ.get("POSEFLEET_CACHE_DIR")
+    return Path(named) if named else _folder("XDG_CACHE_HOME", ".cache")
+
+
 class Settings(BaseSettings):
     """Each field is the environment variable ``POSEFLEET_<NAME>``."""
 

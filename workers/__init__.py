@@ -1,1 +1,11 @@
-"""What runs on workers: tasks, stages, and what they are made of."""
+"""Tasks and stages of the fleet, and what they are made of.
+
+What libraries cache goes into the cache folder: numba reads its variable when it is imported, matplotlib its own.
+"""
+
+import os
+
+from schema.settings import cache_folder
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "compiled"))
+os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))

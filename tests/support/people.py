@@ -3,6 +3,7 @@
 import numpy as np
 
 from workers.core.poses import FramePoses, RangePoses
+from workers.core.rows import TrackRows
 
 _STANDING = np.array(
     [(0, 0), (3, -3), (-3, -3), (6, -1), (-6, -1), (15, 15), (-15, 15), (20, 40), (-20, 40), (22, 62)]
@@ -32,3 +33,20 @@ def range_of(frames: list[FramePoses], first_pts: int, planned: int | None = Non
     pts = np.arange(first_pts, first_pts + len(frames), dtype=np.int64)
     counts = np.array([len(f.scores) for f in frames], np.int32)
     return RangePoses(pts, counts, together(*frames), len(frames) if planned is None else planned)
+
+
+def rows_of(frames: list[FramePoses], ids: list[np.ndarray], times: np.ndarray) -> TrackRows:
+    """Rows of a track table; ids count from 0 in ``ids``, from 1 in the table."""
+    parts = [
+        TrackRows(
+            np.full(len(who), frame, np.int64),
+            np.full(len(who), time_s),
+            (who + 1).astype(np.int32),
+            poses.scores,
+            poses.boxes,
+            poses.keypoints,
+            np.zeros(len(who), bool),
+        )
+        for frame, (poses, who, time_s) in enumerate(zip(frames, ids, times, strict=True))
+    ]
+    return TrackRows.joined(parts).ordered()

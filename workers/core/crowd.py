@@ -23,8 +23,10 @@ class Seen:
 
     @classmethod
     def of(cls, poses: FramePoses, origin: Floats) -> "Seen":
-        """``poses`` in a picture that the camera has moved by ``origin``."""
-        return cls(poses.keypoints.astype(np.float64), poses.boxes.astype(np.float64), poses.scores).shifted(-origin)
+        """``poses`` in a picture that the camera has moved by ``origin``; what has no estimate counts as unseen."""
+        keypoints = poses.keypoints.astype(np.float64)
+        keypoints[~np.isfinite(keypoints).all(-1)] = 0.0
+        return cls(keypoints, poses.boxes.astype(np.float64), poses.scores).shifted(-origin)
 
     def pick(self, rows: NDArray[np.bool_]) -> "Seen":
         """The people of ``rows``."""

@@ -105,7 +105,7 @@ def _speeds(rows: TrackRows) -> Floats:
     """Speed by central differences of neighbouring rows of a track, one-sided at the ends of a stretch."""
     hips = rows.keypoints[:, [_INDEX["left_hip"], _INDEX["right_hip"]]].astype(np.float64)
     centres = rows.boxes[:, :2] + rows.boxes[:, 2:].astype(np.float64) / 2
-    sure = (hips[..., 2] >= _SURE).all(1)
+    sure = np.asarray((hips[..., 2] >= _SURE).all(1))
     order = np.lexsort((rows.frames, rows.tracks))
     places = np.where(sure[:, None], hips[..., :2].mean(1), centres)[order]
     tracks, times, kinds = rows.tracks[order], rows.times[order], sure[order]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +63,9 @@ class TrackRows:
 
     def split(self, by: NDArray[np.int64] | NDArray[np.int32]) -> Iterator["TrackRows"]:
         """The runs of rows with the same value of ``by`` ``[rows]``."""
-        starts = np.flatnonzero(np.diff(by, prepend=-1))
-        for start, stop in zip(starts, [*starts[1:], len(self)], strict=True):
-            yield self.pick(slice(int(start), int(stop)))
+        edges = [*np.flatnonzero(np.diff(by, prepend=-1)).tolist(), len(self)]
+        for start, stop in pairwise(edges):
+            yield self.pick(slice(start, stop))
 
     def ordered(self) -> "TrackRows":
         """The same rows by frame, then track."""

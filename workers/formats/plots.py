@@ -64,7 +64,7 @@ def write_angles(path: Path, angles: Path, report: TrackReport) -> None:
             side = name.partition("_")[0]
             axes.plot(times, _broken(columns["time_s"], columns[name]), label=name, color=_COLOURS[side], linewidth=1.2)
         axes.set_ylabel(f"{title}, °")
-        axes.legend(loc="upper right", fontsize="small")
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
         axes.grid(alpha=0.3)
     panels[-1].plot(times, _broken(columns["time_s"], columns["speed_heights_s"]), color="#3a3a3a", linewidth=1.2)
     panels[-1].set_ylabel("speed, heights/s")

@@ -35,6 +35,11 @@ def read_picture(what: str) -> Still:
         raise PictureError(f"{path}: {error}; of a video, say which frame: {path}@SECONDS") from error
 
 
+def on_disk(path: Path) -> RangedFile:
+    """A local file as the readers of objects take it."""
+    return RangedFile(_Disk(), ObjectInfo("", str(path), "", path.stat().st_size))
+
+
 def frame_at(path: Path, seconds: float) -> Still:
     """The frame that is shown ``seconds`` after the first one.
 
@@ -42,7 +47,7 @@ def frame_at(path: Path, seconds: float) -> Still:
         ConfigurationError: the video has ended by then.
         VideoError: it cannot be read.
     """
-    file = RangedFile(_Disk(), ObjectInfo("", str(path), "", path.stat().st_size))
+    file = on_disk(path)
     index = read_index(file)
     stream, time_base = index.stream, Fraction(index.stream.time_base)
     if seconds >= stream.duration_s:

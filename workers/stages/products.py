@@ -19,7 +19,6 @@ from workers.core.tracks import Numbering
 from workers.formats.angles import AnglesWriter
 from workers.formats.exports.all import exporter
 from workers.formats.exports.port import Video
-from workers.formats.plots import Stretches, write_angles, write_timeline
 from workers.formats.spool import Spool
 from workers.formats.summary import write_summary
 from workers.formats.tracks import TracksWriter
@@ -28,6 +27,9 @@ from workers.stages.tracking import Frame, TrackingRules, Window, follow, window
 
 _MOST_PLOTS = 24
 _BRIDGED_S = 0.5
+
+Stretches = dict[int, list[tuple[float, float]]]
+"""Track: its stretches without a gap, from and to, seconds."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ class _Maker:
         return Products(self._frames, reports, self._most, shots, self._warnings(reports))
 
     def _plot(self, reports: tuple[TrackReport, ...]) -> None:
+        from workers.formats.plots import write_angles, write_timeline  # matplotlib takes its time
+
         cuts = [float(self._times[frame]) for frame in self._numbering.cuts]
         end = float(self._times[-1]) if self._frames else 0.0
         write_timeline(self._folder / TIMELINE, self._stretches, end, cuts)

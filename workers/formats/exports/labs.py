@@ -48,7 +48,7 @@ class DeepLabCutExporter:
         dense = _dense(rows, rows.keypoints, self._video, 0, self._video.frames)
         levels = [[_SCORER], _names(self._video), list(KEYPOINTS), ["x", "y", "likelihood"]]
         columns = pd.MultiIndex.from_product(levels, names=["scorer", "individuals", "bodyparts", "coords"])
-        table = pd.DataFrame(dense.reshape(self._video.frames, -1), columns=columns)
+        table = pd.DataFrame(dense.reshape(self._video.frames, len(columns)), columns=columns)
         table.to_hdf(self._h5, key="df_with_missing", mode="w")
         table.to_csv(self._csv)
 

@@ -61,7 +61,7 @@ class OpenPoseExporter:
 
     def add(self, rows: TrackRows) -> None:
         """Take the next rows."""
-        points = reordered(rows.keypoints, self._order).reshape(len(rows), -1)
+        points = reordered(rows.keypoints, self._order).reshape(len(rows), 3 * len(self._order))
         for people in rows.split(rows.frames):
             frame = int(people.frames[0])
             self._empty_until(frame)
