@@ -55,6 +55,8 @@ class Scene:
     size: tuple[int, int] = (WIDTH, HEIGHT)
     cuts: tuple[int, ...] = ()
     """Frames that begin a new shot."""
+    sketches: list[NDArray[np.uint8]] | None = None
+    """What the frames look like, where there are pictures."""
 
 
 @dataclass(frozen=True)

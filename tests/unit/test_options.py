@@ -41,7 +41,7 @@ def test_options_survive_the_trip_without_meeting_the_preset_again():
         ({"tiles": "0x2"}, "--tiles 0x2: auto, off or ROWSxCOLUMNS"),
         ({"tiles": "9x1"}, "--tiles 9x1: auto, off or ROWSxCOLUMNS"),
         ({"quality": "great"}, "--quality great: fast, balanced or best"),
-        ({"formats": ["csv"]}, "--format csv: coco"),
+        ({"formats": ["xyz"]}, "--format xyz: coco, csv, deeplabcut"),
         ({"sharpness": 3}, "--sharpness 3: there is no such option"),
     ],
 )

@@ -1,7 +1,9 @@
 """Tracks do not depend on how the video was cut."""
 
+import io
 from itertools import pairwise
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -78,6 +80,17 @@ def stitched(cuts, folder, lost=(), short=0):
     return done, store.objects[keys.result("tracks.parquet")]
 
 
+def everything(cuts, folder, options):
+    """All results of the walk cut into ``cuts``, by name."""
+    job = VideoJob.accept(JOB.source, options, JOB.model)
+    store, keys = Memory(), JobKeys(job.job_id)
+    for start, stop in cuts:
+        store.put_new(keys.poses(start, stop), write_poses(range_of(WALK[start:stop], start)))
+    folder.mkdir()
+    stitch(store=store, job=job, plan=plan_of(cuts), work=folder)
+    return {key.rpartition("/")[2]: body for key, body in store.objects.items() if "/results/" in key}
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, FRAMES - 1), unique=True, max_size=12))
 def test_any_cut_gives_the_same_file(tmp_path_factory, inner):
@@ -87,6 +100,18 @@ def test_any_cut_gives_the_same_file(tmp_path_factory, inner):
     pieces = stitched(cuts, tmp_path_factory.mktemp("pieces"))
     assert pieces[1] == whole[1]
     assert pieces[0].first_indexes == tuple(edges[:-1])
+
+
+def test_every_product_but_the_archives_is_the_same_for_any_cut(tmp_path):
+    options = Options.checked(formats="openpose,sleap,coco,trc,motchallenge", kinematics=True, repetitions="left_knee")
+    whole, pieces = (
+        everything(cuts, tmp_path / name, options)
+        for name, cuts in (("a", [(0, FRAMES)]), ("b", [(i, i + 1) for i in range(FRAMES)]))
+    )
+    assert set(whole) == set(pieces)
+    assert {"angles.csv", "angles.parquet", "timeline.png", "tracks_raw.parquet", "tracks_summary.csv"} < set(whole)
+    same = {name for name in whole if whole[name] == pieces[name]}
+    assert set(whole) - same <= {name for name in whole if name.endswith((".zip", ".h5", "stitched.json"))}
 
 
 def test_stitching_twice_writes_once(tmp_path):
@@ -100,8 +125,9 @@ def test_a_lost_range_is_named_and_the_rest_keeps_its_frame_indexes(tmp_path):
     assert done.dead_ranges == ((10, 20),)
     assert done.frames == FRAMES
     (tmp_path / "t").write_bytes(body)
-    frames = set(pq.read_table(tmp_path / "t")["frame_index"].to_pylist())
-    assert frames == {*range(10), *range(20, FRAMES)}
+    found = pq.read_table(tmp_path / "t").filter(pc.field("interpolated") == False).to_pydict()  # noqa: E712
+    assert set(found["frame_index"]) == {*range(10), *range(20, FRAMES)}
+    assert found["time_s"] == pytest.approx([frame / 30 for frame in found["frame_index"]])
 
 
 def test_frames_that_do_not_decode_are_reported(tmp_path):
@@ -120,7 +146,7 @@ def test_a_video_without_people_gives_an_empty_valid_table(tmp_path):
     keys = JobKeys(JOB.job_id)
     store.put_new(keys.poses(0, FRAMES), write_poses(range_of([together()] * FRAMES, 0)))
     done = stitch(store=store, job=JOB, plan=plan_of([(0, FRAMES)]), work=tmp_path)
-    table = pq.read_table(tmp_path / "tracks.parquet")
+    table = pq.read_table(io.BytesIO(store.objects[keys.result("tracks.parquet")]))
     assert (done.frames, done.tracks, table.num_rows) == (FRAMES, 0, 0)
     assert table.column_names[:4] == ["frame_index", "time_s", "track_id", "score"]
 

@@ -11,6 +11,8 @@ from workers.core.rows import TrackRows
 
 _SURE = 0.15
 _LEAST_SPREAD = 0.004
+_FEWEST_SAMPLES, _MOST_SAMPLES = 2, 10
+"""On either side of an outlier: with fewer, quick motion looks like one."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ def _clean_stretch(one: TrackRows, first_frame: int, times: Floats, rules: Clean
     values = np.concatenate([whole.keypoints[..., :2].reshape(len(whole), -1), whole.boxes], -1).astype(np.float64)
     sure = np.repeat(np.nan_to_num(whole.keypoints[..., 2]) >= _SURE, 2, axis=1)
     sure = np.concatenate([sure, np.ones((len(whole), 4), bool)], -1) & np.isfinite(values)
-    size = float(np.median(np.sqrt(np.abs(whole.boxes[:, 2:].astype(np.float64)).prod(-1).clip(min=1.0))))
-    cleaned = _clean_curves(whole.times, values, sure, size, rules).astype(np.float32)
+    sizes = np.sqrt(np.nan_to_num(np.abs(whole.boxes[:, 2:].astype(np.float64)).prod(-1)).clip(min=1.0))
+    cleaned = _clean_curves(whole.times, values, sure, sizes, rules).astype(np.float32)
     keypoints = whole.keypoints.copy()
     keypoints[..., :2] = cleaned[:, :-4].reshape(len(whole), -1, 2)
     return TrackRows(
@@ -98,12 +100,14 @@ def _every_frame(one: TrackRows, first_frame: int, times: Floats) -> TrackRows:
     return TrackRows(frames, at, tracks, between[:, 0], between[:, 1:5], points, ~there)
 
 
-def _clean_curves(times: Floats, values: Floats, sure: NDArray[np.bool_], size: float, rules: CleaningRules) -> Floats:
+def _clean_curves(
+    times: Floats, values: Floats, sure: NDArray[np.bool_], sizes: Floats, rules: CleaningRules
+) -> Floats:
     """Curves ``[n, curves]`` cleaned where they are sure; short stretches that are not are filled, long ones kept."""
     cleaned = values.copy()
     plain = sure.all(0)
     if plain.any():
-        cleaned[:, plain] = _clean_sure(times, values[:, plain], size, rules)
+        cleaned[:, plain] = _clean_sure(times, values[:, plain], sizes, rules)
     for curve in np.flatnonzero(~plain):
         there = sure[:, curve].copy()
         for start, stop in runs(~there):
@@ -112,13 +116,14 @@ def _clean_curves(times: Floats, values: Floats, sure: NDArray[np.bool_], size: 
         filled = fill(times, values[:, [curve]], sure[:, [curve]])
         for start, stop in runs(there):
             part = slice(start, stop)
-            cleaned[part, curve] = _clean_sure(times[part], filled[part], size, rules)[:, 0]
+            cleaned[part, curve] = _clean_sure(times[part], filled[part], sizes[part], rules)[:, 0]
     return cleaned
 
 
-def _clean_sure(times: Floats, values: Floats, size: float, rules: CleaningRules) -> Floats:
+def _clean_sure(times: Floats, values: Floats, sizes: Floats, rules: CleaningRules) -> Floats:
     if rules.outliers and len(times) > 2:
-        step = float(np.median(np.diff(times)))
-        half = int(np.clip(round(rules.outlier_window_s / step), 2, 10))
-        values = hampel(values, half, _LEAST_SPREAD * size)
+        step = float(times[-1] - times[0]) / (len(times) - 1)
+        half = min(round(rules.outlier_window_s / step), _MOST_SAMPLES)
+        if half >= _FEWEST_SAMPLES:
+            values = hampel(values, half, _LEAST_SPREAD * sizes)
     return smooth(times, values, rules.smoothing, rules.cutoff_hz, rules.order)

@@ -42,7 +42,7 @@ def runs(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def hampel(values: Floats, half: int, least: float, sigmas: float = 3.0) -> Floats:
+def hampel(values: Floats, half: int, least: Floats, sigmas: float = 3.0) -> Floats:
     """``values`` with the median of ``2 half + 1`` samples where one is further from it than ``sigmas`` of its spread.
 
     The spread is 1.4826 times the median absolute deviation (Hampel identifier).
@@ -50,7 +50,7 @@ def hampel(values: Floats, half: int, least: float, sigmas: float = 3.0) -> Floa
     Args:
         values: ``[n, curves]``.
         half: samples on either side.
-        least: spread that is taken for granted.
+        least: ``[n]`` spread that is taken for granted.
         sigmas: how far is too far.
     """
     return np.asarray(_hampel(np.ascontiguousarray(values), half, least, sigmas))
@@ -72,7 +72,7 @@ def _hampel(values, half, least, sigmas):  # type: ignore[no-untyped-def]
             middle = _median(window, count)
             for k in range(count):
                 window[k] = abs(values[low + k, curve] - middle)
-            spread = max(1.4826 * _median(window, count), least)
+            spread = max(1.4826 * _median(window, count), least[i])
             if abs(values[i, curve] - middle) > sigmas * spread:
                 clean[i, curve] = middle
     return clean
@@ -113,7 +113,7 @@ def smooth(times: Floats, values: Floats, kind: Smoothing, cutoff_hz: float, ord
         return values
     steps = np.diff(times)
     step = float(np.median(steps))
-    if not allows(1 / step, cutoff_hz):
+    if not allows((len(times) - 1) / (times[-1] - times[0]), cutoff_hz):
         return values
     if np.abs(steps - step).max() <= _EVEN * step:
         return _smooth_even(values, step, kind, cutoff_hz, order)

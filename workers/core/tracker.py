@@ -17,7 +17,7 @@ from workers.core.crowd import Crowd, Seen
 from workers.core.pieces import Moment, Piece
 from workers.core.poses import FramePoses
 
-_STAYED, _GONE, _FAR = 0.75, 0.2, 0.5
+_STAYED, _GONE, _FAR = 0.75, 0.3, 0.5
 _SETTLED_HITS = 3
 
 
@@ -35,8 +35,9 @@ class TrackerRules:
     weak_similarity: float = 0.35
     nearness: float = 0.3
     """Least nearness of a match of last resort."""
-    duplicate: float = 0.7
+    duplicate_oks: float = 0.6
     """A pose that is as alike to a matched one begins no piece: it is the same person found twice."""
+    duplicate_iou: float = 0.75
     lost_track_buffer_s: float = 0.8
     """A piece not seen for longer has ended."""
     met: float = 0.5
@@ -195,26 +196,25 @@ class Tracker:
                 self.pieces.append(rest)
                 self._crowd.pieces[row] = rest
 
+    def _found_twice(self, seen: Seen, person: int, others: NDArray[np.bool_]) -> bool:
+        """Whether ``person`` is one of ``others`` once more."""
+        known = Predicted(seen.keypoints[others], seen.boxes[others], np.zeros(int(others.sum())))
+        alike = similarity(known, seen.keypoints[[person]], seen.boxes[[person]])
+        return bool(alike.oks.max() >= self._rules.duplicate_oks or alike.iou.max() >= self._rules.duplicate_iou)
+
     def _begin_all(
         self, seen: Seen, time_s: float, ids: NDArray[np.int32], places: list[tuple[float, float, float]]
     ) -> None:
         """Begin pieces for poses that nobody claimed, unless they show somebody who was found already."""
         for person in ((ids == 0) & (seen.scores >= self._rules.begin_score)).nonzero()[0]:
             taken = ids > 0
-            if taken.any() and _likeness(seen, int(person), taken) >= self._rules.duplicate:
+            if taken.any() and self._found_twice(seen, int(person), taken):
                 continue
             piece = Piece(len(self.pieces) + 1, shot=len(self.cuts))
             piece.add(self._moment(time_s, places[person], seen.scores[person]), doubtful=False)
             self.pieces.append(piece)
             self._crowd.join(piece, seen.keypoints[person], seen.boxes[person], time_s)
             ids[person] = piece.number
-
-
-def _likeness(seen: Seen, person: int, others: NDArray[np.bool_]) -> float:
-    """How much somebody looks like the most alike of ``others``."""
-    known = Predicted(seen.keypoints[others], seen.boxes[others], np.zeros(int(others.sum())))
-    alike = similarity(known, seen.keypoints[[person]], seen.boxes[[person]])
-    return float(np.maximum(alike.oks, alike.iou).max())
 
 
 def _all_gone(alike: Similarity) -> bool:
