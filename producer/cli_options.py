@@ -1,4 +1,4 @@
-"""The options of a job, as every command that makes or tracks something takes them."""
+"""What commands share: the options of a job, and the terminal."""
 
 import inspect
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from producer import show
 from schema.formats import FORMATS
 from schema.kinematics import ANGLES
 from schema.options import Options
@@ -86,6 +87,13 @@ BatchFrames = Annotated[int | None, typer.Option(min=1, help="Frames per batch i
 Force = Annotated[bool, typer.Option("--force", help="Do the work once more even if it was done.")]
 
 Command = Callable[..., None]
+
+console = show.console()
+
+
+def say(line: str) -> None:
+    """Print a line as it is."""
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def finding(command: Command) -> Command:

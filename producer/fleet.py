@@ -2,12 +2,9 @@
 
 import secrets
 import shutil
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from producer.job import Job, Status, StepProgress
 from producer.models import models_for
 from schema.errors import ConfigurationError, SourceMissing
 from schema.manifest import Failure, Manifest, State
@@ -22,42 +19,15 @@ from workers.storage.progress import Progress
 from workers.storage.records import end_early
 from workers.storage.s3 import S3Store
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_POLL_S = 0.3
-
-
-@dataclass(frozen=True)
-class StepProgress:
-    """Frames of one step that are done, of all there are."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a job stands."""
-
-    job_id: str
-    uri: str
-    state: State
-    steps: dict[str, StepProgress]
-    """``infer`` and ``render``, once the plan is known."""
-    manifest: Manifest | None
-    """Once the job has ended."""
-
-    @property
-    def error(self) -> Failure | None:
-        return self.manifest.error if self.manifest else None
-
 
 class Fleet:
-    """Access to one fleet: its object storage and its Redis, as the settings name them."""
+    """Access to one fleet: its object storage and its Redis.
+
+    Without settings it is the fleet that the environment names, else the stack that runs on this machine.
+    """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or current()
+        self.settings = settings or reachable()
         self.store = S3Store(self.settings)
         self._progress = Progress(self.settings.redis_url)
         self._app = make_app(self.settings)
@@ -210,45 +180,18 @@ def _unpacked(archive: Path) -> Path:
     return folder
 
 
-@dataclass(frozen=True)
-class Job:
-    """One job of a fleet."""
+def reachable() -> Settings:
+    """Settings of the environment where it names a server, else of the stack that runs on this machine.
 
-    fleet: Fleet
-    job_id: str
+    Raises:
+        ConfigurationError: the environment names none, and no stack runs.
+    """
+    from producer.stack.addresses import read_addresses
 
-    def status(self) -> Status:
-        """Where it stands."""
-        return self.fleet.status(self.job_id)
-
-    def wait(self, timeout_s: float | None = None, report: Callable[[Status], None] | None = None) -> Status:
-        """Wait until the job has ended.
-
-        Args:
-            timeout_s: longest wait; none waits for ever.
-            report: called with every status on the way.
-
-        Raises:
-            TimeoutError: the job has not ended in time.
-        """
-        end = None if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            status = self.status()
-            if report:
-                report(status)
-            if status.state.final:
-                return status
-            if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"job {self.job_id} is {status.state} after {timeout_s} s")
-            time.sleep(_POLL_S)
-
-    def tracks(self) -> "pa.Table":
-        """The track table."""
-        import io
-
-        import pyarrow.parquet as pq
-
-        return pq.read_table(io.BytesIO(self.fleet.store.get(JobKeys(self.job_id).result("tracks.parquet"))))
+    settings = current()
+    if settings.model_fields_set & {"redis_url", "s3_endpoint"}:
+        return settings
+    return read_addresses(settings.data_dir).settings(settings)
 
 
 def parse_uri(uri: str) -> tuple[str, str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from producer.fleet import Fleet, Job, Status
+from producer.fleet import Fleet
 from producer.inputs import Input, accept, collect
+from producer.job import Job, Status
 from producer.models import models_for
 from producer.show import Watch, reasons, summary
 from producer.stack.stack import running_stack

@@ -1,14 +1,21 @@
 """What people see: progress on a terminal, plain lines in a pipe, tables."""
 
+import sys
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from producer.fleet import Status
+from producer.job import Status
 from schema.manifest import Manifest, State
 
 _STEPS = ("infer", "render")
+
+
+def console() -> Console:
+    """The terminal; 120 columns where the output is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 class Watch:
@@ -25,7 +32,7 @@ class Watch:
             TextColumn("frames"),
             TimeElapsedColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not (console.is_terminal or console.is_jupyter),
         )
 
     def __enter__(self) -> "Watch":
@@ -37,7 +44,7 @@ class Watch:
 
     def show(self, name: str, status: Status) -> None:
         """Take the newest status of the job that people know as ``name``."""
-        if not self._console.is_terminal and self._states.get(name) != status.state:
+        if self._progress.disable and self._states.get(name) != status.state:
             self._console.print(f"{name}: {status.state}", highlight=False)
         self._states[name] = status.state
         for step in _STEPS:

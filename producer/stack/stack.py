@@ -9,13 +9,13 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
+from producer.stack.addresses import Addresses, read_addresses, state_file, write_private
 from producer.stack.process import Child, Command, answers, free_port
 from producer.stack.servers import redis_command, s3_command
-from schema.errors import ConfigurationError
 from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH
 from schema.settings import Settings
 from workers.storage.progress import Progress
@@ -24,38 +24,6 @@ from workers.storage.s3 import S3Store
 _REDIS_PORT, _S3_PORT, _FLOWER_PORT = 6379, 8333, 5555
 _START_S = 60
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Where a running stack is; what its processes have in their environment."""
-
-    redis_url: str
-    s3_endpoint: str | None
-    s3_access_key_id: str | None
-    s3_secret_access_key: str | None
-    flower_url: str
-
-    def environment(self) -> dict[str, str]:
-        """Settings of processes that use the stack."""
-        values = {
-            "POSEFLEET_REDIS_URL": self.redis_url,
-            "POSEFLEET_S3_ENDPOINT": self.s3_endpoint,
-            "POSEFLEET_S3_ACCESS_KEY_ID": self.s3_access_key_id,
-            "POSEFLEET_S3_SECRET_ACCESS_KEY": self.s3_secret_access_key,
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-    def settings(self, base: Settings) -> Settings:
-        """``base`` with these addresses."""
-        return base.model_copy(
-            update={
-                "redis_url": self.redis_url,
-                "s3_endpoint": self.s3_endpoint,
-                "s3_access_key_id": self.s3_access_key_id,
-                "s3_secret_access_key": self.s3_secret_access_key,
-            }
-        )
 
 
 class Stack:
@@ -212,25 +180,13 @@ def running_stack(settings: Settings, report: Report) -> Iterator[Addresses]:
             return
         stack = Stack(settings, report)
         stack.start()
-        state = _state_file(settings.data_dir)
+        state = state_file(settings.data_dir)
         try:
-            _write_private(state, json.dumps(asdict(stack.addresses)))
+            write_private(state, json.dumps(asdict(stack.addresses)))
             yield stack.addresses
         finally:
             state.unlink(missing_ok=True)
             stack.stop()
-
-
-def read_addresses(data: Path) -> Addresses:
-    """Addresses of the stack that runs in ``data``.
-
-    Raises:
-        ConfigurationError: none runs there.
-    """
-    try:
-        return Addresses(**json.loads(_state_file(data).read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigurationError(f"no stack is running in {data}: 'posefleet up' starts one") from error
 
 
 @contextmanager
@@ -246,22 +202,13 @@ def _lock(data: Path) -> Iterator[IO[str] | None]:
         yield lock
 
 
-def _state_file(data: Path) -> Path:
-    return data / "stack.json"
-
-
 def _credentials(data: Path) -> tuple[str, str]:
     """Key id and secret of the local S3 server, made once."""
     path = data / "s3-credentials.json"
     if not path.exists():
-        _write_private(path, json.dumps({"key_id": "posefleet", "secret": secrets.token_urlsafe(24)}))
+        write_private(path, json.dumps({"key_id": "posefleet", "secret": secrets.token_urlsafe(24)}))
     stored = json.loads(path.read_text())
     return stored["key_id"], stored["secret"]
-
-
-def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(text)
 
 
 def _ready(store: S3Store) -> bool:
