@@ -147,6 +147,7 @@ def _load_the_rest() -> None:
     else:
         for name in ("stitch", "render", "publish"):
             import_module(f"workers.stages.{name}")
+        import_module("workers.stages.tracking").load()
     _touch(f"warm-{os.getpid()}")
 
 

@@ -39,7 +39,13 @@ def test_good_videos_are_delivered_beside_bad_ones(stack: Stack, tmp_path: Path)
     out = tmp_path / "out"
     done = posefleet("run", given, "s3://posefleet/missing.mp4", "--out", out, **data_of(stack))
     assert done.returncode == 1, done.stdout + done.stderr
-    assert sorted(p.name for p in (out / "aisle").iterdir()) == ["annotated.mp4", "manifest.json", "tracks.parquet"]
+    assert sorted(p.name for p in (out / "aisle").iterdir()) == [
+        "annotated.mp4",
+        "manifest.json",
+        "tracks.parquet",
+        "tracks_raw.parquet",
+        "tracks_summary.csv",
+    ]
     reasons = {
         folder.name: json.loads((folder / "manifest.json").read_text())["error"]
         for folder in out.iterdir()

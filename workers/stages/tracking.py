@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from schema.options import Options
-from workers.core.camera import Sketch
+from workers.core.camera import SKETCH_VALUES, Sketch
 from workers.core.cleaning import CleaningRules, clean
-from workers.core.filters import Floats
+from workers.core.filters import Floats, hampel, smooth
 from workers.core.kinematics import Kinematics, kinematics
 from workers.core.linking import LinkRules
 from workers.core.poses import FramePoses
@@ -92,6 +92,18 @@ def windows(spool: Spool, numbering: Numbering, rules: CleaningRules) -> Iterato
         found = rows.pick((rows.frames >= start) & (rows.frames < stop))
         now = (cleaned.frames >= start) & (cleaned.frames < stop)
         yield Window(found.ordered(), cleaned.pick(now), motion.pick(now))
+
+
+def load() -> None:
+    """Compile what tracking runs, or read what was compiled before."""
+    person = FramePoses(np.ones((2, 17, 3), np.float32), np.ones((2, 4), np.float32), np.ones(2, np.float32))
+    tracker = Tracker(TrackerRules(), (1, 1))
+    for index in range(5):
+        sketch = np.full(SKETCH_VALUES, index, np.uint8) if index < 2 else None
+        tracker.update(person, float(index), sketch)
+    for kind in ("butterworth", "one-euro"):
+        values = np.arange(8.0)[:, None]
+        smooth(np.arange(8.0), hampel(values, 2, np.ones(8)), kind, 0.1)
 
 
 def _with_margin(times: Floats, start: int, stop: int, margin_s: float) -> tuple[int, int]:
