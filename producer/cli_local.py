@@ -77,10 +77,11 @@ def demo(
     began = time.monotonic()
     settings = prepared()
     say(f"data    {settings.data_dir}\ncache   {settings.cache_dir}")
-    done = run_all([str(video)], out, Options(), settings, console, force=True)
+    done = run_all([str(video)], out, Options(kinematics=True), settings, console, force=True)
     folder = out / video.stem
     if done:
         say(f"\nplay   {folder / 'annotated.mp4'} in a browser or any player")
+        say(f"look   {folder / 'timeline.png'} (who is there when), {folder / 'angles'}/ (how joints move)")
         say(f"read   {sys.executable} -c \"import pandas; print(pandas.read_parquet('{folder / 'tracks.parquet'}'))\"")
     say(f"done in {time.monotonic() - began:.1f} s")
     raise typer.Exit(0 if done else 1)

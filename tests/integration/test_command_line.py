@@ -12,18 +12,8 @@ from pathlib import Path
 import pytest
 
 from producer.stack.stack import Stack
+from tests.support.command import posefleet
 from tests.support.media import CLIP, shared
-
-
-def posefleet(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "producer", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env={**os.environ, **environment},
-        check=False,
-    )
 
 
 @pytest.mark.stack

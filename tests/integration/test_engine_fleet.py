@@ -60,7 +60,8 @@ def test_tiles_and_more_people_run(fleet, short):
     job = fleet.enqueue(short, options)
     manifest = done(job)
     assert manifest.options["tiles"] == "1x2"
-    assert {result.name for result in manifest.results} == {"tracks.parquet", "keypoints_coco.json"}
+    names = {"tracks.parquet", "tracks_raw.parquet", "tracks_summary.csv", "keypoints_coco.json"}
+    assert {result.name for result in manifest.results} == names
 
 
 @pytest.mark.parametrize("name", ["singlepose-lightning", "singlepose-thunder"])

@@ -1,9 +1,6 @@
 """Tracks from the fleet: formats, kinematics, shots, and that neither cut nor workers show in them."""
 
 import json
-import os
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from schema.errors import ConfigurationError
 from schema.formats import FORMATS
 from schema.manifest import State
 from schema.options import Options
+from tests.support.command import posefleet
 from tests.support.media import CLIP, shared
 
 pytestmark = pytest.mark.stack
@@ -138,17 +136,6 @@ def test_a_notebook_shows_a_progress_bar(fleet: Fleet, stack: Stack, tmp_path: P
     said = "".join(one.text for one in outputs if one.output_type == "stream" and one.name == "stdout")
     assert said.startswith("succeeded\n")
     assert any("application/vnd.jupyter.widget-view+json" in one.get("data", {}) for one in outputs)
-
-
-def posefleet(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "producer", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env={**os.environ, **environment},
-        check=False,
-    )
 
 
 def shortened(source: Path, target: Path, frames: int) -> Path:

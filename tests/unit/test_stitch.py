@@ -68,11 +68,11 @@ def plan_of(cuts):
     return Plan(job_id=JOB.job_id, stream=STREAM, ranges=tuple(ranges))
 
 
-def stitched(cuts, folder, lost=(), short=0):
+def stitched(cuts, folder, lost=(), short=0, order=None):
     """Stitch the walk cut into ``cuts``; ranges in ``lost`` have no poses, ``short`` frames of each do not decode."""
     store = Memory()
     keys = JobKeys(JOB.job_id)
-    for start, stop in cuts:
+    for start, stop in order or cuts:
         if (start, stop) not in lost:
             poses = range_of(WALK[start : stop - short], start, planned=stop - start)
             store.put_new(keys.poses(start, stop), write_poses(poses))
@@ -92,12 +92,12 @@ def everything(cuts, folder, options):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(1, FRAMES - 1), unique=True, max_size=12))
-def test_any_cut_gives_the_same_file(tmp_path_factory, inner):
+@given(st.lists(st.integers(1, FRAMES - 1), unique=True, max_size=12), st.randoms())
+def test_any_cut_and_any_order_of_arrival_give_the_same_file(tmp_path_factory, inner, random):
     edges = [0, *sorted(inner), FRAMES]
     cuts = list(pairwise(edges))
     whole = stitched([(0, FRAMES)], tmp_path_factory.mktemp("whole"))
-    pieces = stitched(cuts, tmp_path_factory.mktemp("pieces"))
+    pieces = stitched(cuts, tmp_path_factory.mktemp("pieces"), order=random.sample(cuts, len(cuts)))
     assert pieces[1] == whole[1]
     assert pieces[0].first_indexes == tuple(edges[:-1])
 
