@@ -14,10 +14,11 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from schema.errors import BrokerUnavailable
-from schema.names import QUEUE_PLAN, QUEUES, TASK_QUEUES
+from schema.names import QUEUE_PLAN, QUEUES, TASK_PUBLISH, TASK_QUEUES, TASK_SPLIT, TASK_STITCH
 from schema.settings import Settings
 
 _KEY_PREFIX = "posefleet:"
+_OF_THE_WHOLE_JOB = (TASK_SPLIT, TASK_STITCH, TASK_PUBLISH)
 
 
 class Message(Protocol):
@@ -30,6 +31,12 @@ class Message(Protocol):
     def unit(self) -> str: ...
 
     def to_message(self) -> dict[str, object]: ...
+
+
+def _longer(settings: Settings) -> dict[str, int]:
+    """Limits of steps of a whole job: nearly until their message is delivered again."""
+    hard = max(settings.task_limit_s, int(0.95 * settings.visibility_timeout_s))
+    return {"soft_time_limit": max(settings.task_soft_limit_s, hard - 5), "time_limit": hard}
 
 
 def make_app(settings: Settings) -> Celery:
@@ -48,6 +55,7 @@ def make_app(settings: Settings) -> Celery:
         task_ignore_result=True,
         task_soft_time_limit=settings.task_soft_limit_s,
         task_time_limit=settings.task_limit_s,
+        task_annotations=dict.fromkeys(_OF_THE_WHOLE_JOB, _longer(settings)),
         task_send_sent_event=True,
         task_track_started=True,
         worker_prefetch_multiplier=1,

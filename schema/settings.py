@@ -42,9 +42,13 @@ class Settings(BaseSettings):
         None, description="gets `consuming`, `process-<pid>` when a model is loaded, `warm-<pid>`"
     )
     batch_frames: int = Field(240, ge=1, description="frames per batch that the planner aims at")
-    task_soft_limit_s: int = Field(100, ge=1, description="after this a task is told to give up")
+    task_soft_limit_s: int = Field(100, ge=1, description="after this a batch is told to give up")
     task_limit_s: int = Field(120, ge=2, description="after this its process is killed")
-    visibility_timeout_s: int = Field(360, ge=3, description="an unacknowledged message is delivered again after")
+    visibility_timeout_s: int = Field(
+        360,
+        ge=3,
+        description="an unacknowledged message is delivered again after; steps of a whole job may take 0.95 of it",
+    )
     max_attempts: int = Field(3, ge=1, description="starts of one batch before it is a dead letter")
     retry_backoff_s: float = Field(1.0, ge=0, description="first wait after a transient error; doubles, with jitter")
     soft_shutdown_s: float = Field(20.0, ge=0, description="time for running tasks after SIGTERM")
