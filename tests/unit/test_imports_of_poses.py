@@ -81,6 +81,13 @@ def test_our_own_file(tmp_path):
         ("a.json", '[{"image_id": "x", "keypoints": []}]', "is no frame index"),
         ("a.json", '[{"image_id": 1, "keypoints": [1, 2]}]', "have to be 51 numbers"),
         ("a.json", json.dumps([{"image_id": 1, "keypoints": ["x"] * 51}]), "have to be numbers"),
+        ("a.json", json.dumps([{"image_id": 10**12, "keypoints": [1] * 51}]), "is no frame index"),
+        ("a.json", json.dumps([{"image_id": [1], "keypoints": [1] * 51}]), "is no frame index"),
+        ("a.json", json.dumps([{"image_id": 1, "keypoints": [1] * 51, "bbox": [1, 2]}]), "has to be four numbers"),
+        ("a.json", json.dumps([{"image_id": 1, "keypoints": [1] * 51, "bbox": [1, 2, None, 4]}]), "four numbers"),
+        ("a.json", json.dumps([{"image_id": 1, "keypoints": [1] * 51, "score": "high"}]), "score 'high' is no number"),
+        ("a.json", json.dumps({"images": [{"name": 1}], "annotations": []}), "needs an id"),
+        ("a.json", json.dumps({"images": 5, "annotations": []}), "needs an id"),
         ("a.parquet", "x", "is no track file"),
     ],
 )
