@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from schema.plan import FrameRange
-
 _PARALLEL = 4
 """A short video is cut into this many ranges, so that several workers share it."""
 _SHORTEST = 32
@@ -22,6 +20,17 @@ def aim_for(aim: int, work: float) -> int:
 def target_frames(frames: int, aim: int) -> int:
     """Frames per range for a video of ``frames`` when long ranges should have ``aim``."""
     return max(min(_SHORTEST, aim), min(aim, -(-frames // _PARALLEL)))
+
+
+def cut_parts(
+    parts: list[tuple[int, int]], keys: NDArray[np.int64], target: int, *, exact: bool
+) -> list[tuple[int, int]]:
+    """Like `cut` for each of several parts that follow each other."""
+    return [
+        (start + a, start + b)
+        for start, stop in parts
+        for a, b in cut(stop - start, keys[(keys >= start) & (keys < stop)] - start, target, exact=exact)
+    ]
 
 
 def cut(frames: int, keys: NDArray[np.int64], target: int, *, exact: bool) -> list[tuple[int, int]]:
@@ -48,38 +57,18 @@ def cut(frames: int, keys: NDArray[np.int64], target: int, *, exact: bool) -> li
     return ranges
 
 
+def ahead(ranges: list[tuple[int, int]], keys: NDArray[np.int64]) -> int:
+    """Frames that have to be decoded before the first one of their range, altogether."""
+    if not len(keys):
+        return 0
+    starts = np.array([start for start, _ in ranges], np.int64)
+    before = keys[np.maximum(np.searchsorted(keys, starts, side="right") - 1, 0)]
+    return int(np.maximum(starts - before, 0).sum())
+
+
 def _nearest_key(keys: NDArray[np.int64], wanted: int, reach: int) -> int:
     """The key frame nearest to ``wanted``, or ``wanted`` when none is within ``reach`` frames."""
     if not len(keys):
         return wanted
     nearest = int(keys[np.argmin(np.abs(keys - wanted))])
     return nearest if abs(nearest - wanted) <= reach else wanted
-
-
-def frame_ranges(
-    cuts: list[tuple[int, int]],
-    pts: NDArray[np.int64],
-    key_pts: NDArray[np.int64],
-    key_dts: NDArray[np.int64],
-) -> list[FrameRange]:
-    """Give each cut its times and the key frame to begin decoding at.
-
-    Args:
-        cuts: half-open frame ranges.
-        pts: ``[frames]`` rising presentation time stamps.
-        key_pts: ``[keys]`` rising time stamps of the key frames.
-        key_dts: ``[keys]`` their decode time stamps.
-    """
-    ranges = []
-    for start, stop in cuts:
-        key = int(np.searchsorted(key_pts, pts[start], side="right")) - 1
-        ranges.append(
-            FrameRange(
-                start=start,
-                stop=stop,
-                first_pts=int(pts[start]),
-                end_pts=int(pts[stop]) if stop < len(pts) else None,
-                seek_dts=int(key_dts[key]) if key > 0 else None,
-            )
-        )
-    return ranges

@@ -3,13 +3,17 @@
 import numpy as np
 
 from producer.pictures import plan_pictures
-from producer.planner import aim_for, cut, frame_ranges, target_frames
+from producer.planner import ahead, aim_for, cut_parts, target_frames
 from schema.messages import VideoJob
 from schema.names import JobKeys
-from schema.plan import FrameRange, Plan
-from workers.media.index import FrameTable, read_index
-from workers.storage.port import ObjectInfo, ObjectStore
-from workers.storage.ranged import RangedFile
+from schema.plan import Plan
+from workers.media.index import VideoIndex, read_index, whole
+from workers.media.ranges import frame_ranges
+from workers.storage.port import ObjectStore
+from workers.storage.records import source_file
+
+_MOST_AHEAD = 0.1
+"""Share of a short video that may be decoded twice, so that several workers share it."""
 
 
 def split(*, store: ObjectStore, job: VideoJob, aim: int) -> Plan:
@@ -34,12 +38,13 @@ def split(*, store: ObjectStore, job: VideoJob, aim: int) -> Plan:
 
 
 def make_plan(store: ObjectStore, job: VideoJob, aim: int) -> Plan:
-    """Read the index of a job's video and cut its frames, or cut its list of pictures."""
+    """Read the index of a job's video and cut its frames, or cut its list of pictures; store the windows' headers."""
     if job.pictures:
         return plan_pictures(store, job)
-    source = job.source
-    index = read_index(RangedFile(store, ObjectInfo(source.bucket, source.key, source.etag, source.size)))
-    ranges = _ranges(index.table, index.stream.frames, job.batch_frames, aim_for(aim, job.options.work))
+    index = read_index(source_file(store, job))
+    ranges, headers = frame_ranges(index, _cuts(index, job.batch_frames, aim_for(aim, job.options.work)))
+    if headers:
+        store.put_new(JobKeys(job.job_id).index, headers)
     return Plan(
         job_id=job.job_id,
         stream=index.stream,
@@ -49,10 +54,12 @@ def make_plan(store: ObjectStore, job: VideoJob, aim: int) -> Plan:
     )
 
 
-def _ranges(table: FrameTable, frames: int, asked: int | None, aim: int) -> list[FrameRange]:
-    if table.sequential:
-        return [FrameRange(start=0, stop=frames, first_pts=0, end_pts=None, seek_dts=None)]
-    keys = np.searchsorted(table.pts, table.key_pts)
-    target = asked or target_frames(frames, aim)
-    cuts = cut(frames, keys.astype(np.int64), target, exact=asked is not None)
-    return frame_ranges(cuts, table.pts, table.key_pts, table.key_dts)
+def _cuts(index: VideoIndex, asked: int | None, aim: int) -> list[tuple[int, int]]:
+    table, frames = index.table, index.stream.frames
+    keys = np.searchsorted(table.pts, table.key_pts).astype(np.int64)
+    if asked:
+        return cut_parts(whole(index), keys, asked, exact=True)
+    shared = cut_parts(whole(index), keys, target_frames(frames, aim), exact=False)
+    if ahead(shared, keys) <= _MOST_AHEAD * frames:
+        return shared
+    return cut_parts(whole(index), keys, aim, exact=False)

@@ -137,6 +137,9 @@ class Manifest(Record):
     frame_rate: float | None = None
     variable_frame_rate: bool | None = None
     has_audio: bool | None = None
+    pixel_format: str | None = None
+    interlaced: bool | None = None
+    hdr: str | None = None
     model: dict[str, object] = {}
     refiner: dict[str, object] | None = None
     options: dict[str, object] = {}

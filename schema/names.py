@@ -59,6 +59,11 @@ class JobKeys:
     def manifest(self) -> str:
         return self.result(MANIFEST)
 
+    @property
+    def index(self) -> str:
+        """Headers of the windows of the plan's ranges."""
+        return f"{self.prefix}index.bin"
+
     def poses(self, start: int, stop: int) -> str:
         return f"{self.prefix}poses/{range_name(start, stop)}.npz"
 

@@ -6,6 +6,20 @@ from schema.errors import MessageError
 from schema.record import Record
 
 
+class WindowReference(BaseModel):
+    """The bytes of a video that hold a range, and where the header is that makes a file of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    header: tuple[int, int]
+    """Bytes of the job's ``index.bin``."""
+    start: int
+    """First byte of the source."""
+    stop: int
+    shift: int
+    """Added to the time stamps that are found there."""
+
+
 class FrameRange(BaseModel):
     """The half-open frame range ``start..stop`` of a plan, and its times in the stream's time base."""
 
@@ -19,6 +33,8 @@ class FrameRange(BaseModel):
     """Presentation time stamp of frame ``stop``; none at the end of the video."""
     seek_dts: int | None
     """Decode time stamp of the key frame to begin at; none begins at the file's first byte."""
+    window: WindowReference | None = None
+    """None when the file can only be read as a whole."""
 
 
 class Stream(BaseModel):
@@ -46,6 +62,11 @@ class Stream(BaseModel):
     frame_rate: float
     """Average, frames per second of the displayed span."""
     has_audio: bool
+    pixel_format: str = ""
+    interlaced: bool = False
+    """One field of each frame is used."""
+    hdr: str | None = None
+    """``pq`` or ``hlg``: tone-mapped to standard dynamic range."""
 
     @classmethod
     def of_pictures(cls, count: int) -> "Stream":

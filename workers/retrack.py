@@ -10,7 +10,6 @@ import numpy as np
 from schema.errors import ConfigurationError
 from schema.names import ANNOTATED, TRACKS
 from schema.options import Options
-from schema.plan import FrameRange, Plan
 from workers.core.camera import Sketch
 from workers.core.filters import Floats
 from workers.core.poses import NO_PEOPLE
@@ -19,9 +18,8 @@ from workers.formats.exports.port import Video
 from workers.formats.imports import Found, read_found
 from workers.formats.tracks import TracksFile, read_range
 from workers.media.drawing import DrawnPerson
-from workers.media.frames import ShownFrame, decode_range
-from workers.media.index import FrameTable, read_index
-from workers.media.local import on_disk
+from workers.media.frames import ShownFrame
+from workers.media.local import LocalVideo, on_disk
 from workers.media.pixels import Frames
 from workers.media.sketch import sketch_of
 from workers.media.writer import encode_piece, join
@@ -71,14 +69,14 @@ def _video_of(table: TracksFile, path: Path) -> Video:
     return Video(name, uri, width, height, frames, rate, tuple(sorted(tracks)))
 
 
-def track(poses: Path, out: Path, options: Options, video: Path | None, frame_rate: float | None) -> Products:
+def track(poses: Path, out: Path, options: Options, path: Path | None, frame_rate: float | None) -> Products:
     """Track the poses in a file, see `workers.formats.imports`, and write everything that ``options`` ask for.
 
     Args:
         poses: what was found.
         out: folder of the results.
         options: of tracking; with ``render`` and a video, ``annotated.mp4`` too.
-        video: the video that the poses are of: it tells the frames' times and sizes.
+        path: the video that the poses are of: it tells the frames' times and sizes.
         frame_rate: frames per second, where neither video nor poses tell.
 
     Raises:
@@ -86,31 +84,25 @@ def track(poses: Path, out: Path, options: Options, video: Path | None, frame_ra
         VideoError: the video cannot be read.
     """
     found = read_found(poses)
-    if video is not None and not video.is_file():
-        raise ConfigurationError(f"{video} does not exist: give the video that {poses} is of")
-    plan, table = _plan(video) if video else (None, None)
-    times = None if plan is None or table is None else _times(plan, table)
-    rate = frame_rate or (plan.stream.frame_rate if plan else _told_rate(poses)) or _RATE
-    about = _about(poses, video, plan, rate, options)
-    made = make(_every_frame(found, times, rate, _sketches(video, plan)), about, options, out)
-    if video and plan and options.render:
-        _render(video, plan, out)
+    if path is not None and not path.is_file():
+        raise ConfigurationError(f"{path} does not exist: give the video that {poses} is of")
+    video = LocalVideo.read(path) if path else None
+    rate = frame_rate or (video.plan.stream.frame_rate if video else _told_rate(poses)) or _RATE
+    about = _about(poses, video, rate, options)
+    made = make(_every_frame(found, _times(video), rate, _sketches(video)), about, options, out)
+    if video and options.render:
+        _render(video, out)
     return made
 
 
-def _plan(video: Path) -> tuple[Plan, FrameTable]:
-    index = read_index(on_disk(video))
-    first = int(index.table.pts[0]) if len(index.table.pts) else 0
-    whole = FrameRange(start=0, stop=index.stream.frames, first_pts=first, end_pts=None, seek_dts=None)
-    plan = Plan(job_id="", stream=index.stream, ranges=(whole,), sequential=index.table.sequential)
-    return plan, index.table
-
-
-def _times(plan: Plan, table: FrameTable) -> Floats:
+def _times(video: LocalVideo | None) -> Floats | None:
     """Presentation time of every frame, seconds."""
-    if plan.sequential:
-        return np.arange(plan.stream.frames) / (plan.stream.frame_rate or _RATE)
-    return np.asarray(table.pts * float(Fraction(plan.stream.time_base)))
+    if video is None:
+        return None
+    stream = video.plan.stream
+    if video.plan.sequential:
+        return np.array([float(shown.pts * Fraction(stream.time_base)) for shown in video.frames()])
+    return np.asarray(video.index.table.pts * float(Fraction(stream.time_base)))
 
 
 def _told_rate(poses: Path) -> float | None:
@@ -121,20 +113,20 @@ def _told_rate(poses: Path) -> float | None:
     return float(rate) if rate else None
 
 
-def _about(poses: Path, video: Path | None, plan: Plan | None, rate: float, options: Options) -> About:
+def _about(poses: Path, video: LocalVideo | None, rate: float, options: Options) -> About:
     told = TracksFile(poses).metadata if poses.suffix == ".parquet" else {}
-    stream = plan.stream.model_dump(mode="json") if plan else told.get("stream", {"frame_rate": rate})
-    uri = str(video or told.get("source", {}).get("uri", poses))
+    stream = video.plan.stream.model_dump(mode="json") if video else told.get("stream", {"frame_rate": rate})
+    uri = str(video.path if video else told.get("source", {}).get("uri", poses))
     metadata = {**told, "options": options.model_dump(mode="json"), "stream": stream, "source": {"uri": uri}}
     width, height = int(stream.get("display_width", 0)), int(stream.get("display_height", 0))
     return About(Path(uri).stem, uri, width, height, rate, metadata)
 
 
-def _sketches(video: Path | None, plan: Plan | None) -> Iterator[Sketch | None]:
+def _sketches(video: LocalVideo | None) -> Iterator[Sketch | None]:
     """What the frames of the video look like, then nothing."""
-    if video and plan:
-        frames = Frames(plan.stream)
-        for shown in decode_range(on_disk(video), plan, plan.ranges[0]):
+    if video:
+        frames = Frames(video.plan.stream)
+        for shown in video.frames():
             yield sketch_of(frames.rgb(shown.picture, *_SKETCHED))
     yield from repeat(None)
 
@@ -160,18 +152,18 @@ def _every_frame(
         yield Frame(float(times[missed]) if times is not None else 0.0, NO_PEOPLE, next(sketches))
 
 
-def _render(video: Path, plan: Plan, out: Path) -> None:
+def _render(video: LocalVideo, out: Path) -> None:
     """Draw the tracks in ``out`` on the video."""
     piece = out / ".annotated.nut"
     with piece.open("wb") as target:
-        encode_piece(_with_people(video, plan, out / TRACKS), plan, target)
-    join([on_disk(piece)], on_disk(video), plan, out / ANNOTATED)
+        encode_piece(_with_people(video, out / TRACKS), video.plan, target)
+    join([on_disk(piece)], on_disk(video.path), video.plan, out / ANNOTATED)
     piece.unlink()
 
 
-def _with_people(video: Path, plan: Plan, tracks: Path) -> Iterator[tuple[ShownFrame, list[DrawnPerson]]]:
+def _with_people(video: LocalVideo, tracks: Path) -> Iterator[tuple[ShownFrame, list[DrawnPerson]]]:
     people: dict[int, list[DrawnPerson]] = {}
-    for index, shown in enumerate(decode_range(on_disk(video), plan, plan.ranges[0])):
+    for index, shown in enumerate(video.frames()):
         if index % _FRAMES_AT_ONCE == 0:
             people = drawn_people(read_range(tracks, index, index + _FRAMES_AT_ONCE))
         yield shown, people.get(index, [])

@@ -1,13 +1,15 @@
 """The container's index: what is shown, when, and how little of the file is read for it."""
 
+from contextlib import suppress
+
 import av
 import numpy as np
 import pytest
 
 from schema.errors import EmptyFile, EncryptedVideo, NoFrames, NoVideoStream, VideoError
-from tests.support.media import CLIP, ranged, shared
+from tests.support.media import CLIP, SHARED, ranged, shared
+from workers.media.boxes import read_skeleton
 from workers.media.index import read_index
-from workers.media.isobmff import payload_ranges
 from workers.media.orientation import Orientation
 
 AWKWARD = {
@@ -32,7 +34,8 @@ AWKWARD = {
     "sample_edit_list.mp4": (77, 1080, 1920, 2.568),
     "sample_partially_fragmented.mp4": (30, 1080, 720, 1.001),
     "two_frames.mp4": (2, 640, 360, 0.067),
-    "vfr_dropped_frames.mp4": (79, 640, 360, 4.033),
+    "truncated_after_moov_b.mp4": (41, 640, 360, 1.367),
+    "vfr_dropped_frames.mp4": (79, 640, 360, 4.0),
     "vp9_alpha.webm": (60, 640, 360, 2.0),
 }
 
@@ -43,6 +46,8 @@ REFUSED = {
     "invalid-bitstream.webm": NoFrames,
     "truncated_no_moov.mp4": VideoError,
 }
+CUT_OFF = {"truncated_after_moov_b.mp4": VideoError}
+MOVIES = [CLIP, *(path for path in sorted(SHARED.glob("*/*.m[po][4v]")) if path.name not in REFUSED | CUT_OFF)]
 
 
 def test_the_clip():
@@ -70,14 +75,19 @@ def test_what_is_no_video_has_a_name(name):
 
 
 @pytest.mark.media
-@pytest.mark.parametrize("name", ["people/sports2d_demo.mp4", "awkward/internal_emulator_transformer_output.mp4"])
-def test_leaving_the_payload_out_changes_nothing(name):
-    path = shared(name)
+@pytest.mark.parametrize("path", MOVIES, ids=lambda path: path.name)
+def test_sample_tables_mean_what_the_demuxer_makes_of_them(path):
+    """Every MP4 and MOV file here, but for its last frame's length and what is cut off."""
+    stream = read_index(ranged(path)).stream
     with av.open(str(path)) as container:
-        packets = [p for p in container.demux(container.streams.video[0]) if p.size]
+        video = next(each for each in container.streams if each.index == stream.index)
+        packets = [p for p in container.demux(video) if p.size and p.pos + p.size <= path.stat().st_size]
     table = read_index(ranged(path)).table
-    assert table.pts.tolist() == sorted(p.pts for p in packets)
+    assert table.pts.tolist() == sorted(p.pts for p in packets if not p.is_discard)
     assert table.key_pts.tolist() == sorted(p.pts for p in packets if p.is_keyframe)
+    assert table.packets.dts.tolist() == [p.dts for p in packets]
+    assert table.packets.positions.tolist() == [p.pos for p in packets]
+    assert table.packets.sizes.tolist() == [p.size for p in packets]
 
 
 @pytest.mark.media
@@ -90,14 +100,27 @@ def test_only_the_index_is_fetched():
 @pytest.mark.media
 def test_a_cut_off_file_says_how_much_is_missing():
     index = read_index(ranged(shared("awkward/truncated_after_moov_b.mp4")))
-    assert index.stream.frames == 42
-    assert index.warnings == ("the file is cut off: 78 of 120 frames of its index are not there",)
+    assert index.stream.frames == 41
+    assert index.warnings == ("the file is cut off: 79 of 120 frames of its index are not there",)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("damage", [b"stts", b"stsz", b"stsc", b"stss", b"ctts", b"elst", b"stsd", b"mdhd", b"tkhd"])
+def test_damaged_tables_are_an_error_or_none(damage, tmp_path):
+    body = bytearray(shared("awkward/base.mp4").read_bytes())
+    at = body.index(damage)
+    for name, change in (("lost", b"xxxx"), ("long", None)):
+        path = tmp_path / f"{name}.mp4"
+        changed = body[:at] + change + body[at + 4 :] if change else body[: at + 8] + b"\xff" * 4 + body[at + 12 :]
+        path.write_bytes(changed)
+        with suppress(VideoError):
+            assert read_index(ranged(path)).stream.frames >= 1
 
 
 def test_text_is_no_video(tmp_path):
     path = tmp_path / "notes.mp4"
     path.write_text("not a video at all\n" * 100)
-    assert payload_ranges(ranged(path)) == []
+    assert read_skeleton(ranged(path)) is None
     with pytest.raises(VideoError, match="not a video of a known container"):
         read_index(ranged(path))
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.planner import aim_for, cut, frame_ranges, target_frames
+from producer.planner import ahead, aim_for, cut, cut_parts, target_frames
 
 KEYS = st.lists(st.integers(0, 5000), unique=True).map(lambda keys: np.array(sorted(keys), np.int64))
 
@@ -37,11 +37,14 @@ def test_short_videos_are_shared_by_several_workers():
     assert target_frames(100_000, 240) == 240
 
 
-def test_each_range_begins_decoding_at_the_key_frame_before_it():
-    pts = np.arange(10) * 100
-    ranges = frame_ranges([(0, 4), (4, 10)], pts, np.array([0, 300, 700]), np.array([-50, 250, 650]))
-    assert [r.seek_dts for r in ranges] == [None, 250]
-    assert [r.end_pts for r in ranges] == [400, None]
+def test_frames_decoded_ahead_are_counted():
+    assert ahead([(0, 40), (40, 90), (90, 200)], np.array([0, 90])) == 40
+    assert ahead([(0, 40), (40, 80)], np.zeros(0, np.int64)) == 0
+
+
+def test_no_range_goes_across_parts():
+    ranges = cut_parts([(0, 50), (50, 130)], np.array([0, 50, 90]), 100, exact=False)
+    assert ranges == [(0, 50), (50, 130)]
 
 
 @pytest.mark.parametrize(("frames", "target"), [(0, 5), (5, 0)])

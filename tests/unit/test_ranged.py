@@ -39,12 +39,19 @@ def test_reading_on_asks_for_more_each_time():
     assert file.fetched == len(BODY)
 
 
-def test_left_out_ranges_read_as_zeros_and_cost_nothing():
+def test_a_part_is_fetched_at_once_and_nothing_beyond_it():
     store, file = opened()
-    file.leave_out([(1000, len(BODY))])
-    file.seek(2000)
-    assert file.read(50) == bytes(50)
-    assert store.requests == 0
+    file.part(1000, 900_000)
+    while file.tell() < 900_000:
+        assert file.read(min(32_768, 900_000 - file.tell()))
+    assert (store.requests, file.fetched) == (1, 899_000)
+
+
+def test_a_peek_fetches_what_it_gives():
+    store, file = opened()
+    assert file.peek(2000, 50) == BODY[2000:2050]
+    assert file.peek(2010, 20) == BODY[2010:2030]
+    assert (store.requests, file.fetched) == (1, 50)
 
 
 def test_the_end_is_the_end():

@@ -9,7 +9,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from schema.errors import EmptyFile, NoDecoder, NoVideoStream, VideoError
-from workers.storage.ranged import RangedFile
+from workers.storage.parts import FileOfParts
 
 #: Demuxers that an upload may choose; none of them opens another file or address.
 FORMATS = (
@@ -19,7 +19,7 @@ FORMATS = (
 
 
 @contextmanager
-def opened(file: RangedFile) -> Iterator[InputContainer]:
+def opened(file: FileOfParts) -> Iterator[InputContainer]:
     """The container in ``file``, closed at the end.
 
     Raises:

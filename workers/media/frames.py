@@ -11,54 +11,100 @@ from av.video.stream import VideoStream
 
 from schema.plan import FrameRange, Plan
 from workers.media.container import opened, video_stream
+from workers.media.normal import normal
+from workers.media.packets import NO_TIME
+from workers.media.windows import WindowFile
 from workers.storage.ranged import RangedFile
+
+_WRAPS = {"mpegts": 1 << 33}
 
 
 @dataclass(frozen=True)
 class ShownFrame:
-    """A decoded frame and its presentation time stamp in ticks of the stream's time base."""
+    """A decoded frame, progressive and of standard dynamic range, and when it is shown."""
 
     pts: int
+    """Ticks of the stream's time base."""
     picture: VideoFrame
 
 
-def decode_range(file: RangedFile, plan: Plan, wanted: FrameRange) -> Iterator[ShownFrame]:
+def decode_range(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes = b"") -> Iterator[ShownFrame]:
     """Frames of ``wanted`` in order of display.
 
     Frames that cannot be decoded are left out: the caller counts.
+
+    Args:
+        file: the video.
+        plan: how it is cut.
+        wanted: one of the plan's ranges.
+        header: that of the range's window; without, the whole file is opened and sought in.
 
     Raises:
         VideoError: the container does not open.
         StorageUnavailable, SourceChanged: from reading.
     """
-    with opened(file) as container:
-        if plan.sequential:
+    for shown in _frames(file, plan, wanted, header):
+        yield ShownFrame(shown.pts, normal(shown.picture))
+
+
+def _frames(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes) -> Iterator[ShownFrame]:
+    if header and wanted.window is not None:
+        yield from _inside(_from_window(file, plan, wanted, header), wanted)
+        return
+    if plan.sequential:
+        with opened(file) as container:
             yield from _rising(_decoded(container, video_stream(container)))
-            return
-        yield from _from_key_frame(container, wanted)
+    else:
+        yield from _inside(_from_key_frame(file, wanted), wanted)
 
 
-def _from_key_frame(container: InputContainer, wanted: FrameRange) -> Iterator[ShownFrame]:
-    """Decode from the planned key frame; from the first byte when seeking went too far."""
-    stream = video_stream(container)
-    if wanted.seek_dts is not None:
-        container.seek(wanted.seek_dts, stream=stream, backward=True, any_frame=False)
-        first = next(_decoded(container, stream), None)
-        late = first is None or _pts(first) > wanted.first_pts
-        container.seek(0 if late else wanted.seek_dts, stream=None if late else stream, backward=True)
-    for frame in _decoded(container, stream):
-        pts = _pts(frame)
-        if wanted.end_pts is not None and pts >= wanted.end_pts:
+def _inside(frames: Iterator[ShownFrame], wanted: FrameRange) -> Iterator[ShownFrame]:
+    for shown in frames:
+        if wanted.end_pts is not None and shown.pts >= wanted.end_pts:
             return
-        if pts >= wanted.first_pts:
+        if shown.pts >= wanted.first_pts:
+            yield shown
+
+
+def _from_window(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes) -> Iterator[ShownFrame]:
+    """Decode what the range's own bytes hold."""
+    window = wanted.window
+    assert window is not None
+    movie = "mp4" in plan.stream.container
+    period = _WRAPS.get(plan.stream.container)
+    with opened(WindowFile(header, file, window.start, window.stop, seekable=movie)) as container:
+        for frame in _decoded(container, video_stream(container)):
+            pts = _pts(frame) + window.shift
+            if period:
+                pts += round((wanted.first_pts - pts) / period) * period
             yield ShownFrame(pts, frame)
 
 
+def _from_key_frame(file: RangedFile, wanted: FrameRange) -> Iterator[ShownFrame]:
+    """Decode from the planned key frame; from the first byte when seeking went too far."""
+    late = wanted.seek_dts is None
+    if wanted.seek_dts is not None:
+        with opened(file) as container:
+            stream = video_stream(container)
+            container.seek(wanted.seek_dts, stream=stream, backward=True, any_frame=False)
+            for number, frame in enumerate(_decoded(container, stream)):
+                late = number == 0 and _pts(frame) > wanted.first_pts
+                if late:
+                    break
+                yield ShownFrame(_pts(frame), frame)
+    if late:
+        with opened(file) as container:
+            for frame in _decoded(container, video_stream(container)):
+                yield ShownFrame(_pts(frame), frame)
+
+
 def _pts(frame: VideoFrame) -> int:
-    return -(1 << 62) if frame.pts is None else frame.pts
+    return NO_TIME if frame.pts is None else frame.pts
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """All frames that decode; one thread, as FFmpeg conceals errors of H.264 only then."""
+    stream.thread_type = "NONE"
     for packet in container.demux(stream):
         try:
             frames: list[Any] = packet.decode()

@@ -1,12 +1,13 @@
 """Read the container's index: which frames are shown, when, and where decoding may begin. No pixels but one frame.
 
-FFmpeg's own demuxer walks the file, so edit lists, fragments and reordering mean what they mean to players.  The
-payload of an MP4 or MOV file is left out (zeros stand in for it), so only the index is fetched.
+Of an MP4 or MOV file only its boxes are fetched, never the payload.  Sample tables are read as arrays; where they are
+out of the ordinary (fragments, edit lists that hide frames) FFmpeg's demuxer walks the file, with zeros in place of
+the payload.  Other containers are demuxed once, from the first byte to the last.
 """
 
+import struct
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import Any
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -17,29 +18,44 @@ from numpy.typing import NDArray
 
 from schema.errors import EncryptedVideo, NoFrames
 from schema.plan import Stream
+from workers.media.boxes import Skeleton, boxes, read_skeleton
 from workers.media.container import opened, video_stream
-from workers.media.isobmff import payload_ranges
-from workers.media.orientation import Orientation
+from workers.media.facts import facts_of
+from workers.media.packets import NO_TIME, Ints, Packets
+from workers.media.samples import Track, Unusual
+from workers.media.windows import (
+    MovieWindows,
+    StreamWindows,
+    WindowFile,
+    Windows,
+    clusters,
+    slim,
+    transport_header,
+)
 from workers.storage.ranged import RangedFile
 
 _PROBED_PACKETS = 600
-_DISPLAY_MATRIX = "DISPLAYMATRIX"
 
 
 @dataclass(frozen=True)
 class FrameTable:
     """Displayed frames in order, times in ticks of the stream's time base."""
 
-    pts: NDArray[np.int64]
+    pts: Ints
     """``[frames]`` strictly rising presentation time stamps, or ``[frames]`` zeros when ``sequential``."""
-    key_pts: NDArray[np.int64]
-    """``[keys]`` rising presentation time stamps of the key frames."""
-    key_dts: NDArray[np.int64]
-    """``[keys]`` their decode time stamps: what to seek to."""
+    order: NDArray[np.intp]
+    """``[frames]`` which packet shows each."""
+    keys: NDArray[np.intp]
+    """``[keys]`` packets that decoding can begin at, by presentation time."""
+    key_pts: Ints
+    """``[keys]`` their presentation time stamps."""
+    packets: Packets
     end_pts: int
     """End of the last frame."""
-    sequential: bool
+    sequential: bool = False
     """Time stamps are missing or repeat, so frames can only be counted from the start."""
+    shifts: tuple[tuple[int, int], ...] = ((0, 0),)
+    """Where time stamps jump back: from which packet on, and what is added to them from there."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +65,8 @@ class VideoIndex:
     stream: Stream
     table: FrameTable
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Packet:
-    pts: int | None
-    dts: int | None
-    duration: int
-    key: bool
-    shown: bool
+    windows: Windows | None
+    """None where the file can only be read as a whole."""
 
 
 def read_index(file: RangedFile) -> VideoIndex:
@@ -66,20 +75,106 @@ def read_index(file: RangedFile) -> VideoIndex:
     Raises:
         VideoError: it is not a video, has no video stream, is encrypted, or shows no frame.
     """
-    holes = payload_ranges(file)
-    with opened(file) as container:
+    skeleton = read_skeleton(file)
+    if skeleton is not None and not skeleton.fragmented:
+        try:
+            return _of_tables(file, skeleton)
+        except (Unusual, LookupError, struct.error):
+            pass  # FFmpeg may make more of it
+    return _of_packets(file, skeleton)
+
+
+def _of_tables(file: RangedFile, skeleton: Skeleton) -> VideoIndex:
+    """The index of an MP4 or MOV file as its sample tables have it."""
+    moov = skeleton.first(b"moov")
+    if moov is None:
+        raise Unusual("there is no index")
+    every = _tracks(moov)
+    tracks = [track for track in every if track.kind == b"vide"]
+    has_audio = any(track.kind == b"soun" for track in every)
+    all_samples = {track.number: track.samples() for track in tracks}
+    header = slim(skeleton, [(track, *all_samples[track.number]) for track in tracks], _PROBED_PACKETS)
+    whole = WindowFile(header, file, 0, file.size)
+    with opened(whole) as container:
+        stream = video_stream(container)
+        track = next((each for each in tracks if each.number == stream.id), None)
+        if track is None:
+            raise Unusual("the track is not found")
+        if track.encrypted:
+            raise EncryptedVideo("the video stream is encrypted")
+        first = _first_frame(container, stream)
+        packets, descriptions = all_samples[track.number]
+        promised, there = len(packets), packets.positions + packets.sizes <= file.size
+        packets = track.edited(packets, _movie_scale(moov)).pick(there)
+        table = _table(packets)
+        facts = facts_of(container, stream, first, table.pts, table.end_pts, has_audio=has_audio)
+        return VideoIndex(
+            facts.model_copy(update={"index": every.index(track)}),
+            table,
+            _cut_off(promised, len(packets)),
+            MovieWindows(skeleton, track, descriptions[there]),
+        )
+
+
+def _tracks(moov: memoryview) -> list[Track]:
+    return [Track.of_box(each.body) for each in boxes(moov) if each.kind == b"trak"]
+
+
+def _movie_scale(moov: memoryview) -> int:
+    mvhd = dict(boxes(moov)).get(b"mvhd")
+    if mvhd is None or len(mvhd) < 24:
+        raise Unusual("the movie has no header")
+    at = 20 if mvhd[0] == 1 else 12
+    return int.from_bytes(mvhd[at : at + 4], "big") or 1
+
+
+def _of_packets(file: RangedFile, skeleton: Skeleton | None) -> VideoIndex:
+    """The index of any file, as its packets tell."""
+    if skeleton is not None:
+        skeleton.filling = file
+    with opened(skeleton or file) as container:
         stream = video_stream(container)
         first = _first_frame(container, stream)
-    with opened(file) as container:
+    if skeleton is not None:
+        skeleton.filling = None
+    with opened(skeleton or file) as container:
         stream = video_stream(container)
-        file.leave_out(holes)
-        packets = _packets(container, stream)
-        file.leave_out([])
-        if not any(packet.shown for packet in packets):
-            raise NoFrames("the video stream shows no frame")
-        table = _table(packets)
-        warnings = _warnings(stream, len(packets), file, holes)
-        return VideoIndex(_facts(container, stream, first, table), table, warnings)
+        packets = Packets.demuxed(container.demux(stream))
+        if skeleton is not None:
+            keys = np.array([each.timestamp for each in stream.index_entries if each.is_keyframe], np.int64)
+            packets = replace(packets, key=np.isin(packets.dts, keys))
+        windows = _windows(file, skeleton, container, stream, packets)
+        table = _table(packets, parts=windows is not None)
+        has_audio = bool(container.streams.audio)
+        facts = facts_of(container, stream, first, table.pts, table.end_pts, has_audio=has_audio)
+        return VideoIndex(facts, table, _warnings(stream, len(packets), skeleton), windows)
+
+
+def _windows(
+    file: RangedFile, skeleton: Skeleton | None, container: InputContainer, stream: VideoStream, packets: Packets
+) -> Windows | None:
+    """How parts of the file can be read on their own."""
+    if not len(packets) or (packets.positions < 0).any():
+        return None
+    name = container.format.name
+    if skeleton is not None and (moov := skeleton.first(b"moov")) is not None:
+        tracks = {track.number: track for track in _all_tracks(moov)}
+        if stream.id in tracks and (np.diff(packets.dts) >= 0).all():
+            return MovieWindows(skeleton, tracks[stream.id], np.ones(len(packets), np.int32))
+    elif name == "mpegts" and (header := transport_header(file)):
+        return StreamWindows(header, file.size)
+    elif "matroska" in name:
+        starts = np.array([each.pos for each in stream.index_entries], np.int64)
+        header, found = clusters(file, starts)
+        return StreamWindows(header, file.size, found) if header else None
+    return None
+
+
+def _all_tracks(moov: memoryview) -> list[Track]:
+    try:
+        return _tracks(moov)
+    except Unusual:
+        return []
 
 
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
@@ -99,96 +194,64 @@ def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     raise NoFrames("no frame of the video stream can be decoded")
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> list[_Packet]:
-    """All packets; key frames as the sample table has them, since a left-out payload cannot tell."""
-    found = [
-        _Packet(p.pts, p.dts, p.duration or 0, p.is_keyframe, not p.is_discard)
-        for p in container.demux(stream)
-        if p.size
-    ]
-    if "mp4" not in container.format.name:
-        return found
-    keys = {entry.timestamp for entry in stream.index_entries if entry.is_keyframe}
-    return [replace(p, key=p.dts in keys) for p in found]
+def _table(packets: Packets, *, parts: bool = False) -> FrameTable:
+    """Frames in order of display.
+
+    Args:
+        packets: all of them.
+        parts: whether what follows a jump back in time can be read on its own.
+    """
+    if not packets.shown.any():
+        raise NoFrames("the video stream shows no frame")
+    shifts = _jumps(packets) if parts else ((0, 0),)
+    pts = _unrolled(packets.pts, shifts)
+    shown = np.flatnonzero(packets.shown)
+    order = shown[np.argsort(pts[shown], kind="stable")]
+    times = pts[order]
+    if (packets.pts == NO_TIME).any() or (np.diff(times) <= 0).any():
+        ticks, none = int(packets.durations.sum()), np.zeros(0, np.int64)
+        return FrameTable(np.zeros(len(shown), np.int64), none, none, none, packets, ticks, sequential=True)
+    keys = np.flatnonzero(packets.key & (packets.dts != NO_TIME))
+    keys = keys[np.argsort(pts[keys], kind="stable")]
+    last = int(packets.durations[order[-1]]) or (int(np.median(np.diff(times))) if len(times) > 1 else 1)
+    return FrameTable(times, order, keys, pts[keys], packets, int(times[-1]) + last, shifts=shifts)
 
 
-def _table(packets: list[_Packet]) -> FrameTable:
-    timed = sorted((p for p in packets if p.pts is not None), key=_pts)
-    shown = [p for p in timed if p.shown]
-    pts = np.array([p.pts for p in shown], np.int64)
-    sequential = len(timed) < len(packets) or bool((np.diff(pts) <= 0).any())
-    if sequential:
-        ticks = sum(p.duration for p in packets)
-        empty = np.zeros(0, np.int64)
-        return FrameTable(np.zeros(sum(p.shown for p in packets), np.int64), empty, empty, ticks, True)
-    keys = [p for p in timed if p.key and p.dts is not None]
-    last = shown[-1].duration or (int(np.median(np.diff(pts))) if len(pts) > 1 else 1)
-    return FrameTable(
-        pts,
-        np.array([p.pts for p in keys], np.int64),
-        np.array([p.dts for p in keys], np.int64),
-        int(pts[-1]) + last,
-        False,
-    )
+def _jumps(packets: Packets) -> tuple[tuple[int, int], ...]:
+    """Where decode times fall back, and what makes what follows go on where the part before it ended."""
+    starts = [0, *(np.flatnonzero(np.diff(packets.dts) < 0) + 1).tolist(), len(packets)]
+    shifts, end = [(0, 0)], None
+    for start, stop in pairwise(starts):
+        pts = packets.pts[start:stop]
+        if end is not None:
+            shifts.append((start, end - int(pts.min())))
+        end = int(pts.max()) + shifts[-1][1] + max(1, int(packets.durations[start:stop].max()))
+    return tuple(shifts)
 
 
-def _pts(packet: _Packet) -> int:
-    return packet.pts or 0
+def _unrolled(pts: Ints, shifts: tuple[tuple[int, int], ...]) -> Ints:
+    if len(shifts) == 1:
+        return pts
+    added = np.zeros(len(pts), np.int64)
+    for start, shift in shifts:
+        added[start:] = shift
+    return pts + added
 
 
-def _facts(container: InputContainer, stream: VideoStream, first: VideoFrame, table: FrameTable) -> Stream:
-    context = stream.codec_context
-    aspect = Fraction(stream.sample_aspect_ratio or context.sample_aspect_ratio or 1)
-    orientation = _orientation(first)
-    width = max(1, round(first.width * aspect))
-    size = (first.height, width) if orientation.swaps_sides else (width, first.height)
-    time_base = Fraction(stream.time_base or Fraction(1, 90_000))
-    span = table.end_pts - (int(table.pts[0]) if len(table.pts) else 0)
-    duration = float(span * time_base)
-    return Stream(
-        index=stream.index,
-        codec=context.codec.canonical_name,
-        container=container.format.name,
-        coded_width=first.width,
-        coded_height=first.height,
-        display_width=size[0],
-        display_height=size[1],
-        rotation=orientation.rotation,
-        mirrored=orientation.mirrored,
-        sample_aspect_ratio=f"{aspect.numerator}:{aspect.denominator}",
-        time_base=f"{time_base.numerator}/{time_base.denominator}",
-        frames=len(table.pts),
-        duration_s=duration,
-        variable_frame_rate=_variable(table.pts),
-        frame_rate=len(table.pts) / duration if duration > 0 else 0.0,
-        has_audio=bool(container.streams.audio),
-    )
-
-
-def _variable(pts: NDArray[np.int64]) -> bool:
-    """Whether frames differ in length by more than rounding to ticks explains."""
-    steps = np.diff(pts)
-    if len(steps) < 2:
-        return False
-    spread = int(steps.max() - steps.min())
-    return spread > 2 and spread > 0.1 * float(np.median(steps))
-
-
-def _orientation(frame: VideoFrame) -> Orientation:
-    return next(
-        (Orientation.of_matrix(bytes(data)) for data in _side_data(frame) if data.type.name == _DISPLAY_MATRIX),
-        Orientation(),
-    )
-
-
-def _side_data(frame: Any) -> list[Any]:
-    return list(frame.side_data)
-
-
-def _warnings(stream: VideoStream, packets: int, file: RangedFile, holes: list[tuple[int, int]]) -> tuple[str, ...]:
+def _warnings(stream: VideoStream, packets: int, skeleton: Skeleton | None) -> tuple[str, ...]:
     """What is missing from a file that was cut off."""
-    promised = len(stream.index_entries) if holes else packets
-    missing = promised - packets if stream.index_entries and holes and holes[-1][1] >= file.size else 0
-    if missing <= 0:
+    entries = stream.index_entries
+    if skeleton is None or not entries or not skeleton.payload or skeleton.payload[-1][1] < skeleton.size:
         return ()
-    return (f"the file is cut off: {missing} of {promised} frames of its index are not there",)
+    return _cut_off(len(entries), packets)
+
+
+def _cut_off(promised: int, there: int) -> tuple[str, ...]:
+    missing = promised - there
+    return (f"the file is cut off: {missing} of {promised} frames of its index are not there",) if missing > 0 else ()
+
+
+def whole(index: VideoIndex) -> list[tuple[int, int]]:
+    """All frames as one range, or as one for each part between jumps in time."""
+    starts = [int(np.searchsorted(index.table.order, packet)) for packet, _ in index.table.shifts]
+    return [(a, b) for a, b in zip(starts, [*starts[1:], index.stream.frames], strict=True) if a < b]

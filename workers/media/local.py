@@ -1,15 +1,19 @@
 """Pictures in local files: an image, or one frame of a video."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from schema.errors import ConfigurationError, NoFrames, PictureError
-from schema.plan import FrameRange, Plan
-from workers.media.frames import decode_range
-from workers.media.index import FrameTable, read_index
+from schema.plan import Plan
+from workers.media.frames import ShownFrame, decode_range
+from workers.media.index import VideoIndex, read_index, whole
 from workers.media.pixels import Frames, Still
+from workers.media.ranges import frame_ranges
 from workers.media.stills import read_still
 from workers.storage.port import ObjectInfo
 from workers.storage.ranged import RangedFile
@@ -35,6 +39,30 @@ def read_picture(what: str) -> Still:
         raise PictureError(f"{path}: {error}; of a video, say which frame: {path}@SECONDS") from error
 
 
+@dataclass(frozen=True)
+class LocalVideo:
+    """A video on disk, cut into as few ranges as it takes."""
+
+    path: Path
+    index: VideoIndex
+    plan: Plan
+    headers: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Raises `VideoError`."""
+        index = read_index(on_disk(path))
+        ranges, headers = frame_ranges(index, whole(index))
+        plan = Plan(job_id="", stream=index.stream, ranges=tuple(ranges), sequential=index.table.sequential)
+        return cls(path, index, plan, headers)
+
+    def frames(self) -> Iterator[ShownFrame]:
+        """All frames that decode."""
+        for wanted in self.plan.ranges:
+            header = self.headers[slice(*wanted.window.header)] if wanted.window else b""
+            yield from decode_range(on_disk(self.path), self.plan, wanted, header)
+
+
 def on_disk(path: Path) -> RangedFile:
     """A local file as the readers of objects take it."""
     return RangedFile(_Disk(), ObjectInfo("", str(path), "", path.stat().st_size))
@@ -52,30 +80,17 @@ def frame_at(path: Path, seconds: float) -> Still:
     stream, time_base = index.stream, Fraction(index.stream.time_base)
     if seconds >= stream.duration_s:
         raise ConfigurationError(f"{path} ends at {stream.duration_s:.2f} s, there is no frame at {seconds:.2f} s")
-    if index.table.sequential:
-        number = int(seconds * stream.frame_rate)
-        wanted = FrameRange(start=0, stop=stream.frames, first_pts=0, end_pts=None, seek_dts=None)
-    else:
-        number, wanted = 0, _range_at(index.table, round(seconds / time_base))
+    number, pts = int(seconds * stream.frame_rate), index.table.pts
+    if not index.table.sequential:
+        number = int(np.searchsorted(pts, pts[0] + round(seconds / time_base), side="right")) - 1
+    ranges, header = frame_ranges(index, [(number, number + 1)])
+    number -= ranges[0].start
     frames = Frames(stream)
-    plan = Plan(job_id="", stream=stream, ranges=(wanted,), sequential=index.table.sequential)
-    for position, shown in enumerate(decode_range(file, plan, wanted)):
+    plan = Plan(job_id="", stream=stream, ranges=tuple(ranges), sequential=index.table.sequential)
+    for position, shown in enumerate(decode_range(file, plan, ranges[0], header)):
         if position == number:
             return Still(np.ascontiguousarray(frames.rgb(shown.picture, stream.display_width, stream.display_height)))
     raise NoFrames(f"{path}: the frame at {seconds:.2f} s does not decode")
-
-
-def _range_at(table: FrameTable, ticks: int) -> FrameRange:
-    """The one frame that is shown ``ticks`` after the first, and the key frame to begin at."""
-    shown = int(np.searchsorted(table.pts, table.pts[0] + ticks, side="right")) - 1
-    key = int(np.searchsorted(table.key_pts, table.pts[shown], side="right")) - 1
-    return FrameRange(
-        start=shown,
-        stop=shown + 1,
-        first_pts=int(table.pts[shown]),
-        end_pts=int(table.pts[shown + 1]) if shown + 1 < len(table.pts) else None,
-        seek_dts=int(table.key_dts[key]) if key > 0 else None,
-    )
 
 
 def _seconds(time: str) -> float:

@@ -13,11 +13,11 @@ from workers.core.merge import together
 from workers.core.poses import FramePoses, RangePoses
 from workers.engine.engine import Engine
 from workers.formats.poses import write_poses
-from workers.media.frames import decode_range
+from workers.media.frames import ShownFrame, decode_range
 from workers.media.pixels import FramePicture, Frames
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
-from workers.storage.records import source_file
+from workers.storage.records import read_header, source_file
 
 
 def infer(
@@ -30,16 +30,17 @@ def infer(
     """
     key = JobKeys(job.job_id).poses(wanted.start, wanted.stop)
     if store.head(key) is None:
-        poses = infer_range(load_engine(job), source_file(store, job), plan, wanted)
+        header = read_header(store, job.job_id, wanted)
+        poses = infer_range(load_engine(job), source_file(store, job), plan, wanted, header)
         store.put_new(key, write_poses(poses))
     return key
 
 
-def infer_range(engine: Engine, file: RangedFile, plan: Plan, wanted: FrameRange) -> RangePoses:
-    """People of the frames of ``wanted``."""
+def infer_range(engine: Engine, file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes = b"") -> RangePoses:
+    """People of the frames of ``wanted``; for ``header`` see `workers.media.frames.decode_range`."""
     times: list[int] = []
     frames = Frames(plan.stream)
-    found = list(engine.run(_pictures(file, plan, wanted, frames, times)))
+    found = list(engine.run(_pictures(decode_range(file, plan, wanted, header), frames, times)))
     sketches = [frames.sketches[index] for index in range(len(times))]
     return replace(
         joined(times, found, planned=wanted.stop - wanted.start),
@@ -53,10 +54,8 @@ def joined(times: list[int], found: list[FramePoses], planned: int) -> RangePose
     return RangePoses(np.array(times, np.int64), counts, together(found), planned)
 
 
-def _pictures(
-    file: RangedFile, plan: Plan, wanted: FrameRange, frames: Frames, times: list[int]
-) -> Iterator[FramePicture]:
-    """The frames that decode; their time stamps go to ``times``."""
-    for shown in decode_range(file, plan, wanted):
+def _pictures(decoded: Iterator[ShownFrame], frames: Frames, times: list[int]) -> Iterator[FramePicture]:
+    """The pictures of the frames that decode; their time stamps go to ``times``."""
+    for shown in decoded:
         times.append(shown.pts)
         yield frames.picture(shown.picture)

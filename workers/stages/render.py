@@ -15,7 +15,7 @@ from workers.media.frames import ShownFrame, decode_range
 from workers.media.writer import encode_piece
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
-from workers.storage.records import source_file
+from workers.storage.records import read_header, source_file
 
 
 def render(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, wanted: FrameRange) -> str:
@@ -29,7 +29,8 @@ def render(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched,
     if store.head(key) is None:
         first = stitched.first_indexes[plan.ranges.index(wanted)]
         people = _people(store, keys, first, first + wanted.stop - wanted.start)
-        shown = decode_range(source_file(store, job), plan, wanted)
+        header = read_header(store, job.job_id, wanted)
+        shown = decode_range(source_file(store, job), plan, wanted, header)
         body = io.BytesIO()
         encode_piece(_with_people(shown, people, first), plan, body)
         store.put_new(key, body.getvalue(), "video/x-nut")

@@ -32,6 +32,8 @@ class ObjectStore(RangeReader, Protocol):
     not there and none was promised.
     """
 
+    def __hash__(self) -> int: ...
+
     @property
     def bucket(self) -> str: ...
 

@@ -1,8 +1,8 @@
 """An object in storage as a seekable file, read by ranged GETs of one version of it."""
 
-import io
 from collections import OrderedDict
 
+from workers.storage.parts import FileOfParts
 from workers.storage.port import ObjectInfo, RangeReader
 
 _SMALL = 128 << 10
@@ -10,7 +10,7 @@ _LARGE = 4 << 20
 _KEPT = 8
 
 
-class RangedFile(io.RawIOBase):
+class RangedFile(FileOfParts):
     """A read-only file over ranged GETs.
 
     Reading on from where the last read ended fetches larger and larger ranges; jumping starts small again, so an
@@ -18,69 +18,57 @@ class RangedFile(io.RawIOBase):
     """
 
     def __init__(self, store: RangeReader, source: ObjectInfo) -> None:
+        super().__init__(source.size)
         self._store = store
         self._source = source
-        self._position = 0
         self._ranges: OrderedDict[int, bytes] = OrderedDict()
         self._next_start = -1
         self._next_size = _SMALL
-        self._holes: list[tuple[int, int]] = []
+        self._stop = source.size
         self.fetched = 0
         """Bytes read from storage so far."""
 
-    def leave_out(self, ranges: list[tuple[int, int]]) -> None:
-        """From now on read zeros in these byte ranges instead of fetching them."""
-        self._holes = ranges
+    def part(self, start: int, stop: int) -> None:
+        """From now on fetch the bytes ``start..stop`` with few requests, and nothing beyond them ahead of need."""
+        self._position, self._stop = start, stop
+        self._next_start, self._next_size = start, _LARGE
 
-    @property
-    def size(self) -> int:
-        return self._source.size
+    def peek(self, start: int, size: int) -> bytes:
+        """Exactly the bytes at ``start``, from memory where they are there already."""
+        for first, body in self._ranges.items():
+            if first <= start and start + size <= first + len(body):
+                return body[start - first : start - first + size]
+        body = self._get(start, min(self.size, start + size))
+        self._keep(start, body)
+        return body
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        stop = self.size if size < 0 else min(self.size, self._position + size)
-        if stop <= self._position:
-            return b""
-        parts = []
-        while self._position < stop:
-            part = self._at(self._position, stop - self._position)
-            self._position += len(part)
-            parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _at(self, position: int, size: int) -> bytes:
+    def at(self, position: int, size: int) -> bytes:
         """Up to ``size`` bytes at ``position``, at least one."""
         for start, body in self._ranges.items():
             if start <= position < start + len(body):
                 self._ranges.move_to_end(start)
                 return body[position - start : position - start + size]
-        for start, stop in self._holes:
-            if start <= position < stop:
-                return bytes(min(size, stop - position))
         return self._fetch(position, size)[:size]
 
     def _fetch(self, position: int, size: int) -> bytes:
         grown = min(self._next_size * 2, _LARGE) if position == self._next_start else _SMALL
-        start, stop = position, min(self.size, position + max(grown, size))
+        end = self._stop if position < self._stop else self.size
+        start, stop = position, min(self.size, max(min(end, position + grown), position + size))
         later = [other for other in self._ranges if start < other < stop]
         stop = min([stop, *later])
+        body = self._get(start, stop)
+        self._keep(start, body)
+        self._next_start, self._next_size = stop, grown
+        return body
+
+    def _get(self, start: int, stop: int) -> bytes:
         body = self._store.get_range(self._source, start, stop)
         self.fetched += len(body)
+        return body
+
+    def _keep(self, start: int, body: bytes) -> None:
+        if len(body) > 2 * _LARGE:
+            return
         self._ranges[start] = body
         if len(self._ranges) > _KEPT:
             self._ranges.popitem(last=False)
-        self._next_start, self._next_size = stop, grown
-        return body

@@ -1,24 +1,36 @@
 """The records of a job in storage: read them, and write the one that ends it."""
 
+from functools import lru_cache
+
 from schema.errors import PosefleetError
 from schema.manifest import Failure, Manifest, State, Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
 from schema.pictures import PictureList
-from schema.plan import Plan
+from schema.plan import FrameRange, Plan
 from schema.version import VERSION
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
 
 
+@lru_cache(maxsize=4)
 def read_job(store: ObjectStore, job_id: str) -> VideoJob:
-    """``job.json``."""
+    """``job.json``, which never changes."""
     return VideoJob.from_json(store.get(JobKeys(job_id).job))
 
 
+@lru_cache(maxsize=4)
 def read_plan(store: ObjectStore, job_id: str) -> Plan:
-    """``plan.json``."""
+    """``plan.json``, which never changes."""
     return Plan.from_json(store.get(JobKeys(job_id).plan))
+
+
+def read_header(store: ObjectStore, job_id: str, wanted: FrameRange) -> bytes:
+    """What makes a file of the bytes that hold a range; empty where the range has none of its own."""
+    if wanted.window is None:
+        return b""
+    start, stop = wanted.window.header
+    return store.get_range(ObjectInfo(store.bucket, JobKeys(job_id).index, "", 0), start, stop)
 
 
 def read_stitched(store: ObjectStore, job_id: str) -> Stitched:
