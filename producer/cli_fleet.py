@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from producer.cli_options import BatchFrames, Force, Model, console, everything
+from producer.cli_options import BatchFrames, Force, Model, console, drawing, everything
 from producer.fleet import Fleet, parse_uri
 from producer.inputs import resolve
 from producer.job import Job, Status
@@ -41,6 +41,28 @@ def enqueue(
         print(json.dumps([{"job_id": job.job_id, "uri": uri} for job, uri in zip(jobs, uris, strict=True)]))
     else:
         print("\n".join(job.job_id for job in jobs))
+
+
+@cli.command()
+@drawing
+def render(
+    job: Annotated[str, typer.Argument(help="A job that has tracks.")],
+    out: Annotated[Path | None, typer.Option(help="Wait, and put the video and its pictures here.")] = None,
+    force: Force = False,
+    *,
+    options: Options,
+) -> None:
+    """Draw the tracks of a job once more, in another style, size or codec, without the model; print the new job id."""
+    made = Fleet().render(job, options, force=force)
+    print(made.job_id)
+    if out is None:
+        return
+    ended = _watched(made)
+    if ended.state not in (State.SUCCEEDED, State.PARTIAL):
+        print(status_line(ended))
+        raise typer.Exit(1)
+    for path in made.fetch(out):
+        print(path)
 
 
 @cli.command()

@@ -11,6 +11,7 @@ from producer import show
 from schema.formats import FORMATS
 from schema.kinematics import ANGLES
 from schema.options import Options
+from schema.styles import CODECS, STYLES
 
 _FINDING: dict[str, tuple[Any, object]] = {
     "quality": (Annotated[str, typer.Option(help="Preset: fast, balanced or best. Options beside it win.")], "fast"),
@@ -78,6 +79,18 @@ _TRACKING: dict[str, tuple[Any, object]] = {
 _RENDERING: dict[str, tuple[Any, object]] = {
     "render": (Annotated[bool, typer.Option(help="Write annotated.mp4 or annotated pictures.")], True),
 }
+_DRAWING: dict[str, tuple[Any, object]] = {
+    "style": (
+        Annotated[str | None, typer.Option(help=f"Any of these, with commas between: {', '.join(STYLES)}; overlay.")],
+        None,
+    ),
+    "scale": (Annotated[float | None, typer.Option(help="Size of the annotated video beside the source; 1.")], None),
+    "codec": (Annotated[str | None, typer.Option(help=f"{', '.join(CODECS)}; h264.")], None),
+    "crf": (
+        Annotated[int | None, typer.Option(help="Less is better and larger; 23, with hevc 26, with av1 35.")],
+        None,
+    ),
+}
 
 Model = Annotated[
     str | None,
@@ -103,12 +116,17 @@ def finding(command: Command) -> Command:
 
 def tracking(command: Command) -> Command:
     """Give a command the options of what is made of people; it takes them as ``options``."""
-    return _with(_TRACKING | {"min_score": _FINDING["min_score"]} | _RENDERING, command)
+    return _with(_TRACKING | {"min_score": _FINDING["min_score"]} | _RENDERING | _DRAWING, command)
+
+
+def drawing(command: Command) -> Command:
+    """Give a command the options of drawing people; it takes them as ``options``."""
+    return _with(_DRAWING, command)
 
 
 def everything(command: Command) -> Command:
     """Give a command all options of a job; it takes them as ``options``."""
-    return _with(_FINDING | _TRACKING | _RENDERING, command)
+    return _with(_FINDING | _TRACKING | _RENDERING | _DRAWING, command)
 
 
 def _with(added: dict[str, tuple[Any, object]], command: Command) -> Command:

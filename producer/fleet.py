@@ -9,7 +9,7 @@ from producer.models import models_for
 from schema.errors import ConfigurationError, SourceMissing
 from schema.manifest import Failure, Manifest, State
 from schema.messages import JobReference, Source, VideoJob
-from schema.names import TASK_SPLIT, JobKeys
+from schema.names import TASK_SPLIT, TRACKS, JobKeys
 from schema.options import Options
 from schema.pictures import SUFFIX
 from schema.plan import Plan
@@ -74,6 +74,34 @@ class Fleet:
         self._accept(job, missing=missing)
         return Job(self, job.job_id)
 
+    def render(self, job_id: str, options: Options, *, force: bool = False) -> "Job":
+        """Draw the tracks of an ended job once more, as a job of its own, without the model.
+
+        Args:
+            job_id: whose tracks and video.
+            options: ``style``, ``scale``, ``codec`` and ``crf`` count; the rest is as it was.
+            force: do the work once more if it was done.
+
+        Raises:
+            SourceMissing: there is no such job.
+            ConfigurationError: it has no tracks.
+            StorageUnavailable, BrokerUnavailable
+        """
+        parent = VideoJob.from_json(self.store.get(JobKeys(self.job(job_id).job_id).job))
+        if parent.pictures or self.store.head(JobKeys(parent.plan_of).result(TRACKS)) is None:
+            raise ConfigurationError(f"job {job_id} has no tracks of a video: 'posefleet status {job_id}' says why")
+        drawn = {name: getattr(options, name) for name in ("style", "scale", "codec", "crf")}
+        job = VideoJob.accept(
+            parent.source,
+            parent.options.model_copy(update={**drawn, "render": True}),
+            parent.model,
+            refiner=parent.refiner,
+            tracks_of=parent.plan_of,
+            nonce=secrets.token_hex(8) if force else "",
+        )
+        self._accept(job, missing=False)
+        return Job(self, job.job_id)
+
     def _accept(self, job: VideoJob, *, missing: bool) -> None:
         """Write the job's record, then its message; a job that is under way or has ended gets no second one."""
         keys = JobKeys(job.job_id)
@@ -113,7 +141,7 @@ class Fleet:
 
     def _steps(self, job: VideoJob, plan: Plan, manifest: Manifest | None) -> dict[str, StepProgress]:
         total = plan.stream.frames
-        names = ["infer", "render"] if job.options.render else ["infer"]
+        names = ["render"] if job.tracks_of else ["infer", "render"] if job.options.render else ["infer"]
         if manifest and manifest.state in (State.SUCCEEDED, State.PARTIAL):
             return {name: StepProgress(total, total) for name in names}
         return {name: StepProgress(self._frames_done(job.job_id, name), total) for name in names}
@@ -125,9 +153,9 @@ class Fleet:
     def _state(self, job_id: str, steps: dict[str, StepProgress]) -> State:
         if not steps:
             return State.PLANNING if "split" in self._progress.started(job_id) else State.QUEUED
-        if steps["infer"].done < steps["infer"].total:
+        if "infer" in steps and steps["infer"].done < steps["infer"].total:
             return State.INFERRING
-        if not self._progress.done(job_id, "stitch"):
+        if "infer" in steps and not self._progress.done(job_id, "stitch"):
             return State.STITCHING
         render = steps.get("render")
         return State.RENDERING if render and render.done < render.total else State.PUBLISHING

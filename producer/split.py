@@ -4,6 +4,7 @@ import numpy as np
 
 from producer.pictures import plan_pictures
 from producer.planner import ahead, aim_for, cut_parts, target_frames
+from schema.manifest import Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
 from schema.plan import Plan
@@ -41,6 +42,8 @@ def make_plan(store: ObjectStore, job: VideoJob, aim: int) -> Plan:
     """Read the index of a job's video and cut its frames, or cut its list of pictures; store the windows' headers."""
     if job.pictures:
         return plan_pictures(store, job)
+    if job.tracks_of:
+        return _adopted(store, job, job.tracks_of)
     index = read_index(source_file(store, job))
     ranges, headers = frame_ranges(index, _cuts(index, job.batch_frames, aim_for(aim, job.options.work)))
     if headers:
@@ -52,6 +55,14 @@ def make_plan(store: ObjectStore, job: VideoJob, aim: int) -> Plan:
         sequential=index.table.sequential,
         warnings=index.warnings,
     )
+
+
+def _adopted(store: ObjectStore, job: VideoJob, parent: str) -> Plan:
+    """The plan of the job whose tracks are drawn once more, and what is known of its tracks."""
+    stitched = Stitched.from_json(store.get(JobKeys(parent).stitched()))
+    mine = stitched.model_copy(update={"results": ()})
+    store.put_new(JobKeys(job.job_id).stitched(), mine.to_json(), "application/json")
+    return Plan.from_json(store.get(JobKeys(parent).plan)).model_copy(update={"job_id": job.job_id})
 
 
 def _cuts(index: VideoIndex, asked: int | None, aim: int) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """The task of the plan queue."""
 
 from schema.messages import FrameBatch, JobReference
-from schema.names import TASK_INFER, TASK_SPLIT
+from schema.names import TASK_INFER, TASK_RENDER, TASK_SPLIT
 from schema.settings import current
 from workers.app import app
 from workers.task import FleetTask, store
@@ -22,8 +22,10 @@ def split(self: SplitTask, reference: JobReference) -> int:
 
     if ended(store(), reference.job_id):
         return 0
-    plan = stage.split(store=store(), job=read_job(store(), reference.job_id), aim=current().batch_frames)
+    job = read_job(store(), reference.job_id)
+    plan = stage.split(store=store(), job=job, aim=current().batch_frames)
+    follows = TASK_RENDER if job.tracks_of else TASK_INFER
     for planned in plan.ranges:
-        self.go_on(TASK_INFER, FrameBatch(job_id=plan.job_id, start=planned.start, stop=planned.stop))
+        self.go_on(follows, FrameBatch(job_id=plan.job_id, start=planned.start, stop=planned.stop))
     self.finish_step(reference)
     return len(plan.ranges)

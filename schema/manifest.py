@@ -143,6 +143,8 @@ class Manifest(Record):
     model: dict[str, object] = {}
     refiner: dict[str, object] | None = None
     options: dict[str, object] = {}
+    tracks_of: str | None = None
+    """Job whose tracks were drawn once more."""
     software_version: str
     steps: dict[str, StepReport] = {}
     people: People = People()

@@ -50,6 +50,8 @@ class VideoJob(Record):
     """The source is a `PictureList`, its pictures are the frames."""
     batch_frames: Annotated[int, Field(ge=1)] | None = None
     """Frames of one batch; chosen by the planner when absent. No part of the job's identity."""
+    tracks_of: str | None = None
+    """Job whose tracks are drawn once more, without the model."""
     nonce: str = ""
     """Set when the same work is asked for once more."""
 
@@ -63,6 +65,7 @@ class VideoJob(Record):
         refiner: ModelIdentity | None = None,
         pictures: bool = False,
         batch_frames: int | None = None,
+        tracks_of: str | None = None,
         nonce: str = "",
     ) -> Self:
         """A job whose id is the same for the same source version, options and models."""
@@ -72,6 +75,7 @@ class VideoJob(Record):
             "options": options.model_dump(mode="json", exclude={"quality"}),
             "model": model.model_dump(mode="json"),
             "refiner": refiner and refiner.model_dump(mode="json"),
+            "tracks_of": tracks_of,
             "nonce": nonce,
         }
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:20]
@@ -83,8 +87,14 @@ class VideoJob(Record):
             refiner=refiner,
             pictures=pictures,
             batch_frames=batch_frames,
+            tracks_of=tracks_of,
             nonce=nonce,
         )
+
+    @property
+    def plan_of(self) -> str:
+        """The job that has the windows' headers and the tracks: this one, or that whose tracks are drawn."""
+        return self.tracks_of or self.job_id
 
 
 class JobReference(Record):

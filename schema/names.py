@@ -30,6 +30,9 @@ SUMMARY = "tracks_summary.csv"
 ANGLES = "angles.parquet"
 TIMELINE = "timeline.png"
 COCO = "keypoints_coco.json"
+POSTER = "poster.jpg"
+CONTACT_SHEET = "contact_sheet.jpg"
+PREVIEW = "preview.webp"
 
 
 def range_name(start: int, stop: int) -> str:

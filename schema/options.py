@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from schema.errors import ConfigurationError
 from schema.formats import FORMATS, Format
 from schema.kinematics import ANGLES, Angle
+from schema.styles import CODECS, STYLES, Codec, Style
 
 Quality = Literal["fast", "balanced", "best"]
 Refine = Literal["off", "lightning", "thunder"]
@@ -84,6 +85,16 @@ class Options(BaseModel):
     """Shorter tracks are left out, unless the video is hardly longer."""
     render: bool = True
     """Write the annotated video or pictures."""
+    style: Annotated[tuple[Style, ...], BeforeValidator(_split), Field(min_length=1, description=", ".join(STYLES))] = (
+        "overlay",
+    )
+    """How the annotated video looks: any of these together."""
+    scale: Annotated[float, Field(ge=0.05, le=4.0, description="0.05 to 4")] = 1.0
+    """Size of the annotated video beside the source."""
+    codec: Annotated[Codec, Field(description=", ".join(CODECS))] = "h264"
+    """Of the annotated video."""
+    crf: Annotated[int | None, Field(ge=0, le=63, description="0 to 51, with av1 to 63")] = None
+    """Constant rate factor: less is better and larger; none is 23, with hevc 26, with av1 35."""
     formats: Annotated[tuple[Format, ...], BeforeValidator(_split), Field(description=", ".join(FORMATS))] = ()
     """Further files of tracks; pictures come with ``coco``, always and only."""
     kinematics: bool = False

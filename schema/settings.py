@@ -37,6 +37,9 @@ class Settings(BaseSettings):
         None, ge=1, le=512, description="pictures per call of the model; none: 2 with LiteRT, measured with TensorFlow"
     )
     model_threads: int = Field(1, ge=1, description="CPU threads of one worker process's model")
+    nvenc: bool = Field(
+        False, description="encode annotated videos on NVIDIA GPUs; the same on all render workers of a fleet"
+    )
     warm_model: bool = Field(False, description="load the model when a worker process starts")
     ready_dir: Path | None = Field(
         None, description="gets `consuming`, `process-<pid>` when a model is loaded, `warm-<pid>`"

@@ -21,8 +21,10 @@ from workers.core.letterbox import Letterbox
 from workers.core.poses import FramePoses
 from workers.core.regions import Region
 from workers.engine.engine import many
-from workers.media.drawing import SIDE_RGB, Canvas, DrawnPerson
+from workers.media.canvas import Canvas
+from workers.media.history import DrawnPerson
 from workers.media.local import read_picture
+from workers.media.painter import SIDE_RGB, Painter
 from workers.media.pixels import Still, scaled
 from workers.models.litert import LiteRTMultiPose
 from workers.models.quiet import quiet
@@ -90,7 +92,8 @@ def _result(still: Still, people: FramePoses) -> Pixels:
     planes = [np.ascontiguousarray(panel[..., channel]) for channel in range(3)]
     scale = np.array([share, share, 1], np.float32)
     persons = zip(people.keypoints * scale, people.boxes * share, strict=True)
-    Canvas.rgb(planes).people([DrawnPerson(number + 1, *person) for number, person in enumerate(persons)])
+    drawn = [DrawnPerson(number + 1, *person) for number, person in enumerate(persons)]
+    Painter(frozenset({"overlay"})).paint(Canvas.rgb(planes), drawn)
     return np.stack(planes, -1)
 
 

@@ -17,8 +17,9 @@ from workers.formats.exports.all import exporter
 from workers.formats.exports.port import Video
 from workers.formats.imports import Found, read_found
 from workers.formats.tracks import TracksFile, read_range
-from workers.media.drawing import DrawnPerson
 from workers.media.frames import ShownFrame
+from workers.media.gallery import make_gallery
+from workers.media.history import DrawnPerson
 from workers.media.local import LocalVideo, on_disk
 from workers.media.pixels import Frames
 from workers.media.sketch import sketch_of
@@ -91,7 +92,7 @@ def track(poses: Path, out: Path, options: Options, path: Path | None, frame_rat
     about = _about(poses, video, rate, options)
     made = make(_every_frame(found, _times(video), rate, _sketches(video)), about, options, out)
     if video and options.render:
-        _render(video, out)
+        _render(video, options, out)
     return made
 
 
@@ -152,13 +153,14 @@ def _every_frame(
         yield Frame(float(times[missed]) if times is not None else 0.0, NO_PEOPLE, next(sketches))
 
 
-def _render(video: LocalVideo, out: Path) -> None:
-    """Draw the tracks in ``out`` on the video."""
+def _render(video: LocalVideo, options: Options, out: Path) -> None:
+    """Draw the tracks in ``out`` on the video, and make its pictures."""
     piece = out / ".annotated.nut"
     with piece.open("wb") as target:
-        encode_piece(_with_people(video, out / TRACKS), video.plan, target)
-    join([on_disk(piece)], on_disk(video.path), video.plan, out / ANNOTATED)
+        encode_piece(_with_people(video, out / TRACKS), video.plan, options, target)
+    join([on_disk(piece)], on_disk(video.path), video.plan, options, out / ANNOTATED)
     piece.unlink()
+    make_gallery(out / ANNOTATED, out / TRACKS, out)
 
 
 def _with_people(video: LocalVideo, tracks: Path) -> Iterator[tuple[ShownFrame, list[DrawnPerson]]]:

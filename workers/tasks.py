@@ -108,7 +108,8 @@ def render(self: RenderTask, batch: FrameBatch) -> str | None:
         if job.pictures:
             key = pictures.draw(store=store(), job=job, wanted=wanted, work=Path(work))
         else:
-            key = videos.render(store=store(), job=job, plan=plan, stitched=stitched, wanted=wanted)
+            nvenc = current().nvenc
+            key = videos.render(store=store(), job=job, plan=plan, stitched=stitched, wanted=wanted, nvenc=nvenc)
     self.finish(batch, len(plan.ranges))
     return key
 

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from schema.errors import PictureError
+from schema.options import Options
 from workers.core.letterbox import Letterbox
 from workers.core.regions import Region, Square
-from workers.media.drawing import DrawnPerson
+from workers.media.history import DrawnPerson
 from workers.media.pixels import Still
 from workers.media.stills import draw_still, kind_of_name, read_still
 
@@ -107,7 +108,7 @@ def test_people_are_drawn_in_the_format_of_the_name(tmp_path):
     points = np.tile(np.array([30, 20, 0.9], np.float32), (17, 1))
     suffix, content_type = kind_of_name("a/b.PNG")
     assert (suffix, content_type) == (".png", "image/png")
-    draw_still(Still(CORNER), [DrawnPerson(None, points, points[0])], tmp_path / f"a{suffix}")
+    draw_still(Still(CORNER), [DrawnPerson(None, points, points[0])], Options(), tmp_path / f"a{suffix}")
     drawn = read_still((tmp_path / "a.png").read_bytes()).rgb
     assert (drawn[18:23, 28:33] != CORNER[18:23, 28:33]).any()
     np.testing.assert_array_equal(drawn[:8], CORNER[:8])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from av.video.frame import VideoFrame
 
 from schema.errors import ConfigurationError, NoFrames, PictureError
 from schema.plan import Plan
@@ -61,6 +62,34 @@ class LocalVideo:
         for wanted in self.plan.ranges:
             header = self.headers[slice(*wanted.window.header)] if wanted.window else b""
             yield from decode_range(on_disk(self.path), self.plan, wanted, header)
+
+    def at(self, wanted: list[int]) -> Iterator[tuple[int, VideoFrame]]:
+        """The frames with the rising indexes ``wanted``; in place of one that does not decode, one beside it.
+
+        Frames that hang on the same key frame are decoded together.
+
+        Raises:
+            NoFrames: of some of them none decodes.
+        """
+        table = self.index.table
+        keys = np.searchsorted(table.key_pts, table.pts[wanted], side="right")
+        for group in np.split(np.array(wanted, np.int64), np.flatnonzero(np.diff(keys)) + 1):
+            ranges, header = frame_ranges(self.index, [(int(group[0]), int(group[-1]) + 1)])
+            shown = decode_range(on_disk(self.path), self.plan, ranges[0], header)
+            yield from _nearest(shown, [(int(index), int(table.pts[index])) for index in group], self.path)
+
+
+def _nearest(
+    frames: Iterator[ShownFrame], wanted: list[tuple[int, int]], path: Path
+) -> Iterator[tuple[int, VideoFrame]]:
+    """For each index and time the first frame that is not earlier, else the last one."""
+    frame = next(frames, None)
+    if frame is None:
+        raise NoFrames(f"{path} is damaged: frame {wanted[0][0]} does not decode")
+    for index, pts in wanted:
+        while frame.pts < pts and (later := next(frames, None)) is not None:
+            frame = later
+        yield index, frame.picture
 
 
 def on_disk(path: Path) -> RangedFile:

@@ -11,8 +11,11 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from schema.errors import PictureError
-from workers.media.drawing import Canvas, DrawnPerson
-from workers.media.pixels import Still
+from schema.options import Options
+from workers.media.canvas import Canvas
+from workers.media.history import DrawnPerson
+from workers.media.painter import Painter
+from workers.media.pixels import Still, scaled
 
 _CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 #: What Pillow's readers raise over damaged bytes.
@@ -55,10 +58,13 @@ def _rgb(picture: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]
     return np.asarray(picture.convert("RGB"), np.uint8)
 
 
-def draw_still(still: Still, people: list[DrawnPerson], path: Path) -> None:
+def draw_still(still: Still, people: list[DrawnPerson], options: Options, path: Path) -> None:
     """Write the picture with ``people`` drawn on it, in the format of the path's suffix."""
-    planes = [np.ascontiguousarray(still.rgb[..., channel]) for channel in range(3)]
-    Canvas.rgb(planes).people(people)
+    width, height = (max(1, round(side * options.scale)) for side in (still.width, still.height))
+    painter = Painter(frozenset(options.style), (width / still.width, height / still.height))
+    shown = still.rgb if options.scale == 1.0 else scaled(still.rgb, width, height)
+    planes = [np.tile(shown[..., channel], (1, painter.columns)) for channel in range(3)]
+    painter.paint(Canvas.rgb(planes), people)
     Image.fromarray(np.stack(planes, -1)).save(path, **_SAVED_AS[path.suffix])
 
 

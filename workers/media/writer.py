@@ -8,71 +8,22 @@ from pathlib import Path
 from typing import IO, Any
 
 import av
-import numpy as np
 from av.audio.resampler import AudioResampler
 from av.packet import Packet
-from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, VideoReformatter
-from numpy.typing import NDArray
 
-from schema.plan import Plan, Stream
+from schema.options import Options
+from schema.plan import Plan
+from workers.media.annotator import Annotator
 from workers.media.container import opened
-from workers.media.drawing import Canvas, DrawnPerson
+from workers.media.encoders import COPIED_AUDIO, SOFTWARE, add_video, copy_colour
 from workers.media.frames import ShownFrame
-from workers.media.orientation import Orientation
+from workers.media.history import DrawnPerson
 from workers.storage.ranged import RangedFile
 
-#: Audio that every browser plays from an MP4; anything else becomes AAC.
-_COPIED_AUDIO = frozenset({"aac", "mp3", "opus", "flac"})
-_ENCODER = {"preset": "superfast", "crf": "23", "bf": "0", "threads": "1"}
 PIECE_FORMAT = "nut"
 """Keeps time stamps in the source's own time base."""
 
-
-def even(size: int) -> int:
-    """The nearest even size that 4:2:0 pictures can have."""
-    return max(2, size - size % 2)
-
-
-class Annotator:
-    """Turns source frames into frames of the annotated video: as displayed, even size, yuv420p, people drawn."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.width, self.height = even(stream.display_width), even(stream.display_height)
-        self._scale = np.array([self.width / stream.display_width, self.height / stream.display_height])
-        self._orientation = Orientation(stream.rotation, stream.mirrored)
-        self._reformatter = VideoReformatter()
-
-    def draw(self, frame: VideoFrame, people: list[DrawnPerson]) -> VideoFrame:
-        """A new frame with ``people`` (in pixels of the displayed picture) drawn on ``frame``."""
-        width, height = self.width, self.height
-        if self._orientation.swaps_sides:
-            width, height = height, width
-        scaled = self._reformatter.reformat(frame, width, height, "yuv420p", dst_color_range=ColorRange.MPEG, threads=1)
-        flat = np.empty(self.width * self.height * 3 // 2, np.uint8)
-        planes = self._planes(flat)
-        for target, plane in zip(planes, scaled.planes, strict=True):
-            stored = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-            target[...] = self._orientation.apply(stored)
-        Canvas.yuv420(*planes).people([self._scaled(person) for person in people])
-        made = VideoFrame.from_ndarray(flat.reshape(-1, self.width), format="yuv420p")
-        made.colorspace, made.color_range = frame.colorspace, ColorRange.MPEG
-        return made
-
-    def _planes(self, flat: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
-        luma, chroma = self.width * self.height, self.width * self.height // 4
-        half = (self.height // 2, self.width // 2)
-        return (
-            flat[:luma].reshape(self.height, self.width),
-            flat[luma : luma + chroma].reshape(half),
-            flat[luma + chroma :].reshape(half),
-        )
-
-    def _scaled(self, person: DrawnPerson) -> DrawnPerson:
-        keypoints = person.keypoints.copy()
-        keypoints[:, :2] *= self._scale
-        box = person.box * np.concatenate([self._scale, self._scale])
-        return DrawnPerson(person.track_id, keypoints, box.astype(np.float32))
+People = list[DrawnPerson]
 
 
 def lead_in(plan: Plan) -> int:
@@ -80,21 +31,36 @@ def lead_in(plan: Plan) -> int:
     return max(0, -plan.ranges[0].first_pts)
 
 
-def encode_piece(frames: Iterable[tuple[ShownFrame, list[DrawnPerson]]], plan: Plan, target: IO[bytes]) -> int:
-    """Draw and encode ``frames`` into one closed piece without B-frames; how many there were."""
-    stream, shift = plan.stream, lead_in(plan)
-    annotator = Annotator(stream)
-    time_base = Fraction(stream.time_base)
+def encode_piece(
+    frames: Iterable[tuple[ShownFrame, People]],
+    plan: Plan,
+    options: Options,
+    target: IO[bytes],
+    past: Iterable[tuple[float, People]] = (),
+    *,
+    nvenc: bool = False,
+) -> int:
+    """Draw and encode ``frames`` into one closed piece without B-frames; how many there were.
+
+    Args:
+        frames: of one range, with the people in them.
+        plan: of the video.
+        options: style, scale, codec and quality.
+        target: where the piece goes.
+        past: people of the seconds before, with their times.
+        nvenc: encode on the GPU.
+    """
+    shift, time_base = lead_in(plan), Fraction(plan.stream.time_base)
+    annotator = Annotator(plan.stream, options, past)
     count = 0
     with av.open(target, "w", format=PIECE_FORMAT) as piece:
-        video: Any = piece.add_stream("libx264", rate=_rate(stream), options=_ENCODER)
-        video.width, video.height, video.pix_fmt = annotator.width, annotator.height, "yuv420p"
-        video.codec_context.time_base = video.time_base = time_base
+        size = (annotator.width, annotator.height)
+        video: Any = add_video(piece, plan.stream, options, size, nvenc=nvenc)
         for shown, people in frames:
-            frame = annotator.draw(shown.picture, people)
+            frame = annotator.draw(shown, people)
             frame.pts, frame.time_base = shown.pts + shift, time_base
             if count == 0:
-                _copy_colour(shown.picture, video.codec_context)
+                copy_colour(frame, video.codec_context)
             piece.mux(video.encode(frame))
             count += 1
         if count:
@@ -102,24 +68,14 @@ def encode_piece(frames: Iterable[tuple[ShownFrame, list[DrawnPerson]]], plan: P
     return count
 
 
-def _rate(stream: Stream) -> Fraction:
-    return Fraction(max(stream.frame_rate, 1.0)).limit_denominator(1001)
-
-
-def _copy_colour(frame: VideoFrame, context: Any) -> None:
-    context.color_range = ColorRange.MPEG
-    context.colorspace = frame.colorspace
-    context.color_primaries = frame.color_primaries
-    context.color_trc = frame.color_trc
-
-
-def join(pieces: list[RangedFile], source: RangedFile, plan: Plan, target: Path) -> None:
+def join(pieces: list[RangedFile], source: RangedFile, plan: Plan, options: Options, target: Path) -> None:
     """Write the MP4 ``target``: the pieces' video as it is, and the source's audio, on the source's times."""
     time_base = Fraction(plan.stream.time_base)
     scale = time_base.denominator
-    options = {"movflags": "+faststart", "movie_timescale": str(scale), "video_track_timescale": str(scale)}
-    with av.open(str(target), "w", format="mp4", options=options) as output, opened(pieces[0]) as first:
+    muxer = {"movflags": "+faststart", "movie_timescale": str(scale), "video_track_timescale": str(scale)}
+    with av.open(str(target), "w", format="mp4", options=muxer) as output, opened(pieces[0]) as first:
         video: Any = output.add_stream_from_template(first.streams.video[0])
+        video.codec_context.codec_tag = SOFTWARE[options.codec].tag
         if plan.stream.has_audio:
             _join_with_audio(output, video, pieces, source, lead_in(plan) * time_base)
         else:
@@ -162,7 +118,7 @@ def _audio_packets(container: Any, output: Any) -> Iterator[tuple[float, "Packet
     source = container.streams.audio[0]
     if source.codec_context is None:
         return iter(())
-    if source.codec_context.codec.canonical_name in _COPIED_AUDIO:
+    if source.codec_context.codec.canonical_name in COPIED_AUDIO:
         return _copied(container, source, output.add_stream_from_template(source))
     return _encoded(container, source, output.add_stream("aac", rate=source.codec_context.sample_rate or 48_000))
 

@@ -30,7 +30,7 @@ def infer(
     """
     key = JobKeys(job.job_id).poses(wanted.start, wanted.stop)
     if store.head(key) is None:
-        header = read_header(store, job.job_id, wanted)
+        header = read_header(store, job.plan_of, wanted)
         poses = infer_range(load_engine(job), source_file(store, job), plan, wanted, header)
         store.put_new(key, write_poses(poses))
     return key

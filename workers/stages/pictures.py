@@ -17,7 +17,7 @@ from workers.core.poses import FramePoses, RangePoses
 from workers.engine.engine import Engine
 from workers.formats.coco import CocoWriter
 from workers.formats.poses import read_poses, write_poses
-from workers.media.drawing import DrawnPerson
+from workers.media.history import DrawnPerson
 from workers.media.pixels import Still
 from workers.media.stills import draw_still, kind_of_name, read_still
 from workers.stages.infer import joined
@@ -140,7 +140,7 @@ def _annotated(
     path = work / f"annotated{suffix}"
     seen = people.pick(people.scores >= job.options.min_score)
     persons = [DrawnPerson(None, points, box) for points, box in zip(seen.keypoints, seen.boxes, strict=True)]
-    draw_still(read_still(body), persons, path)
+    draw_still(read_still(body), persons, job.options, path)
     name = f"annotated/{entry.name}" + ("" if entry.name.lower().endswith(suffix) else suffix)
     store.put_new_file(keys.result(name), path, content_type)
     return describe(keys, name, path)

@@ -84,6 +84,7 @@ class _Maker:
         self._quality = Quality(numbering.doubts)
         self._counter = Repetitions(options.repetitions) if options.repetitions else None
         self._kinematics = options.kinematics or options.repetitions is not None
+        self._plotted = self._kinematics or options.render
         self._stretches: Stretches = {}
         self._most = 0
 
@@ -125,7 +126,7 @@ class _Maker:
             self._counter.add(rows, window.motion.angles)
         if len(rows):
             self._most = max(self._most, int(np.unique(rows.frames, return_counts=True)[1].max()))
-        if self._kinematics:
+        if self._plotted:
             _extend(self._stretches, rows)
 
     def finish(self) -> Products:
@@ -136,7 +137,7 @@ class _Maker:
             reports = tuple(each.model_copy(update={"repetitions": count(each.track_id)}) for each in reports)
         write_summary(self._folder / SUMMARY, reports)
         shots = self._numbering.cuts
-        if self._kinematics:
+        if self._plotted:
             self._plot(reports)
         return Products(self._frames, reports, self._most, shots, self._warnings(reports))
 
@@ -146,6 +147,8 @@ class _Maker:
         cuts = [float(self._times[frame]) for frame in self._numbering.cuts]
         end = float(self._times[-1]) if self._frames else 0.0
         write_timeline(self._folder / TIMELINE, self._stretches, end, cuts)
+        if not self._kinematics:
+            return
         for report in sorted(reports, key=lambda each: -each.frames)[:_MOST_PLOTS]:
             plots = self._folder / "angles"
             plots.mkdir(exist_ok=True)

@@ -4,13 +4,16 @@ from pathlib import Path
 
 from schema.manifest import Manifest, People, ResultObject, Results, State, StepReport, Stitched
 from schema.messages import VideoJob
-from schema.names import ANNOTATED, JobKeys
+from schema.names import ANNOTATED, TRACKS, JobKeys
 from schema.plan import Plan
+from workers.media.gallery import make_gallery
 from workers.media.writer import join
 from workers.stages.stitch import describe
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import about, end, source_file
+
+_CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 Times = dict[str, tuple[float, float]]
 
@@ -46,16 +49,20 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
 def _annotate(
     store: ObjectStore, job: VideoJob, plan: Plan, keys: JobKeys, work: Path
 ) -> tuple[list[ResultObject], set[tuple[int, int]]]:
-    """Join the pieces that there are; the result, and the ranges without a piece."""
+    """Join the pieces that there are; the video, its pictures, and the ranges without a piece."""
     found = {r: store.head(keys.piece(r.start, r.stop)) for r in plan.ranges}
     pieces = [RangedFile(store, info) for info in found.values() if info is not None and info.size]
     missing = {(r.start, r.stop) for r, info in found.items() if info is None}
     if not pieces:
         return [], missing
     path = work / ANNOTATED
-    join(pieces, source_file(store, job), plan, path)
-    store.put_new_file(keys.result(ANNOTATED), path, "video/mp4")
-    return [describe(keys, ANNOTATED, path)], missing
+    join(pieces, source_file(store, job), plan, job.options, path)
+    tracks = work / TRACKS
+    store.download(JobKeys(job.plan_of).result(TRACKS), tracks)
+    made = [path, *make_gallery(path, tracks, work)]
+    for each in made:
+        store.put_new_file(keys.result(each.name), each, _CONTENT_TYPES[each.suffix])
+    return [describe(keys, each.name, each) for each in made], missing
 
 
 def _drawn(store: ObjectStore, plan: Plan, keys: JobKeys) -> tuple[list[ResultObject], set[tuple[int, int]]]:

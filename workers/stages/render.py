@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from math import ceil
 
 from schema.errors import SourceMissing
 from schema.manifest import Stitched
@@ -10,51 +11,67 @@ from schema.names import TRACKS, JobKeys
 from schema.plan import FrameRange, Plan
 from workers.core.rows import TrackRows
 from workers.formats.tracks import by_frame, read_range
-from workers.media.drawing import DrawnPerson
 from workers.media.frames import ShownFrame, decode_range
+from workers.media.history import HEAT_S, DrawnPerson
 from workers.media.writer import encode_piece
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import read_header, source_file
 
+People = list[DrawnPerson]
 
-def render(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, wanted: FrameRange) -> str:
+
+def render(
+    *, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, wanted: FrameRange, nvenc: bool = False
+) -> str:
     """Draw the people of ``wanted`` on its frames and write the piece; its key. Empty when no frame decodes.
 
     Raises:
         VideoError, SourceChanged, SourceMissing, StorageUnavailable
     """
-    keys = JobKeys(job.job_id)
-    key = keys.piece(wanted.start, wanted.stop)
+    key = JobKeys(job.job_id).piece(wanted.start, wanted.stop)
     if store.head(key) is None:
         first = stitched.first_indexes[plan.ranges.index(wanted)]
-        people = _people(store, keys, first, first + wanted.stop - wanted.start)
-        header = read_header(store, job.job_id, wanted)
+        rows = read_range(tracks_file(store, job), first - lookback(plan), first + wanted.stop - wanted.start)
+        people = drawn_people(rows)
+        header = read_header(store, job.plan_of, wanted)
         shown = decode_range(source_file(store, job), plan, wanted, header)
         body = io.BytesIO()
-        encode_piece(_with_people(shown, people, first), plan, body)
+        frames = _with_people(shown, people, first)
+        encode_piece(frames, plan, job.options, body, past_of(rows, people, first), nvenc=nvenc)
         store.put_new(key, body.getvalue(), "video/x-nut")
     return key
 
 
 def _with_people(
-    shown: Iterator[ShownFrame], people: dict[int, list[DrawnPerson]], first: int
-) -> Iterator[tuple[ShownFrame, list[DrawnPerson]]]:
+    shown: Iterator[ShownFrame], people: dict[int, People], first: int
+) -> Iterator[tuple[ShownFrame, People]]:
     for index, frame in enumerate(shown, start=first):
         yield frame, people.get(index, [])
 
 
-def _people(store: ObjectStore, keys: JobKeys, start: int, stop: int) -> dict[int, list[DrawnPerson]]:
-    """People to draw by frame index, read from the row groups of the track file that hold ``start..stop``."""
-    info = store.head(keys.result(TRACKS))
+def tracks_file(store: ObjectStore, job: VideoJob) -> RangedFile:
+    """The track file that a job draws."""
+    info = store.head(JobKeys(job.plan_of).result(TRACKS))
     if info is None:
-        raise SourceMissing(f"there is no {keys.result(TRACKS)}")
-    return drawn_people(read_range(RangedFile(store, info), start, stop))
+        raise SourceMissing(f"there is no {JobKeys(job.plan_of).result(TRACKS)}")
+    return RangedFile(store, info)
 
 
-def drawn_people(rows: TrackRows) -> dict[int, list[DrawnPerson]]:
+def drawn_people(rows: TrackRows) -> dict[int, People]:
     """People to draw by frame index."""
     return {
         frame: [DrawnPerson(int(track), people.keypoints[i], people.boxes[i]) for i, track in enumerate(people.tracks)]
         for frame, people in by_frame(rows)
     }
+
+
+def lookback(plan: Plan) -> int:
+    """Frames before a range that it may look back at."""
+    return ceil(HEAT_S * max(plan.stream.frame_rate, 1.0))
+
+
+def past_of(rows: TrackRows, people: dict[int, People], first: int) -> list[tuple[float, People]]:
+    """The people of the frames before ``first``, and the frames' times."""
+    times = dict(zip(rows.frames.tolist(), rows.times.tolist(), strict=True))
+    return [(times[frame], people[frame]) for frame in sorted(people) if frame < first]

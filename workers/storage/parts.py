@@ -17,6 +17,10 @@ class FileOfParts(ABC):
     def at(self, position: int, size: int) -> bytes:
         """Up to ``size`` bytes at ``position``, at least one."""
 
+    @property
+    def closed(self) -> bool:
+        return False
+
     def readable(self) -> bool:
         return True
 

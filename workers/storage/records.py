@@ -82,5 +82,6 @@ def about(job: VideoJob) -> dict[str, object]:
         "model": {**job.model.model_dump(), "input_size": job.options.input_size},
         "refiner": job.refiner and job.refiner.model_dump(),
         "options": job.options.model_dump(),
+        "tracks_of": job.tracks_of,
         "software_version": VERSION,
     }
