@@ -15,6 +15,8 @@ from workers.storage.records import source_file
 
 _MOST_AHEAD = 0.1
 """Share of a short video that may be decoded twice, so that several workers share it."""
+_USUAL_PIXELS = 1920 * 1080
+"""Above this, decoding and drawing are what a batch costs, and they cost by the pixel."""
 
 
 def split(*, store: ObjectStore, job: VideoJob, aim: int) -> Plan:
@@ -45,7 +47,9 @@ def make_plan(store: ObjectStore, job: VideoJob, aim: int) -> Plan:
     if job.tracks_of:
         return _adopted(store, job, job.tracks_of)
     index = read_index(source_file(store, job))
-    ranges, headers = frame_ranges(index, _cuts(index, job.batch_frames, aim_for(aim, job.options.work)))
+    ranges, headers = frame_ranges(
+        index, _cuts(index, job.batch_frames, aim_for(aim, max(job.options.work, _pixels(index) / _USUAL_PIXELS)))
+    )
     if headers:
         store.put_new(JobKeys(job.job_id).index, headers)
     return Plan(
@@ -63,6 +67,10 @@ def _adopted(store: ObjectStore, job: VideoJob, parent: str) -> Plan:
     mine = stitched.model_copy(update={"results": ()})
     store.put_new(JobKeys(job.job_id).stitched(), mine.to_json(), "application/json")
     return Plan.from_json(store.get(JobKeys(parent).plan)).model_copy(update={"job_id": job.job_id})
+
+
+def _pixels(index: VideoIndex) -> int:
+    return index.stream.coded_width * index.stream.coded_height
 
 
 def _cuts(index: VideoIndex, asked: int | None, aim: int) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from schema.messages import JobReference, Source, VideoJob
 from schema.names import JobKeys
 from schema.options import Options
 from schema.queue import send
-from tests.support.media import CLIP, shared
+from tests.support.media import CLIP
 
 pytestmark = pytest.mark.stack
 WAIT_S = 120
@@ -168,55 +168,3 @@ def test_a_source_overwritten_before_its_turn_is_never_mixed(fleet):
     send(fleet._app, "posefleet.split", JobReference(job_id=job.job_id))
     status = fleet.job(job.job_id).wait(WAIT_S)
     assert (status.state, status.error.reason) == ("failed", "source_changed")
-
-
-@pytest.mark.media
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("empty_file.mp4", "empty_file"),
-        ("truncated_no_moov.mp4", "not_a_video"),
-        ("audio_only.mp4", "no_video_stream"),
-        ("encrypted_cenc.mp4", "encrypted"),
-        ("invalid-bitstream.webm", "no_frames"),
-    ],
-)
-def test_what_is_no_video_fails_with_a_named_reason(name, reason, fleet):
-    status = fleet.enqueue(upload(fleet, shared(f"awkward/{name}"))).wait(WAIT_S)
-    assert (status.state, status.error.reason) == ("failed", reason)
-
-
-@pytest.mark.media
-@pytest.mark.parametrize(
-    ("name", "frames"),
-    [
-        ("rot90_metadata.mp4", 120),
-        ("odd_641x361_vp9.webm", 60),
-        ("mjpeg_pcm.avi", 60),
-        ("editlist_preroll_cut.mp4", 62),
-        ("video_delayed_1s.mp4", 120),
-        ("resolution_change_midstream.ts", 240),
-        ("bbb_2500ms.ts", 58),
-        ("vfr_dropped_frames.mp4", 79),
-        ("sample.avi", 96),
-        ("sample_android_slow_motion.mp4", 7),
-        ("sample_edit_list_no_sync_frame_before_edit.mp4", 68),
-    ],
-)
-def test_awkward_videos_come_through_with_their_frames_and_times(name, frames, fleet, tmp_path):
-    path = shared(f"awkward/{name}")
-    job = fleet.enqueue(upload(fleet, path))
-    assert job.wait(WAIT_S).state == "succeeded"
-    assert manifest_of(job).frames == frames
-    fleet.fetch(job.job_id, tmp_path)
-    times = video_times(tmp_path / "annotated.mp4")
-    assert len(times) == frames
-    if name != "resolution_change_midstream.ts":
-        shown = np.array(video_times(path))
-        np.testing.assert_allclose(times, shown - min(0, shown[0]), atol=1e-3)
-
-
-def video_times(path: Path) -> list[float]:
-    with av.open(str(path)) as container:
-        video = container.streams.video[0]
-        return [float(frame.pts * video.time_base) for frame in container.decode(video)]

@@ -78,7 +78,7 @@ class Skeleton(FileOfParts):
             return self._bodies[number][inside : inside + size]
         following = self._starts[number + 1] if number + 1 < len(self._starts) else self.size
         wanted = min(size, following - position)
-        if self.filling is None or position >= self.payload[0][0] + _FILLED:
+        if self.filling is None or not self.payload or position >= self.payload[0][0] + _FILLED:
             return bytes(wanted)
         self.filling.seek(position)
         return self.filling.read(wanted)
@@ -108,4 +108,4 @@ def read_skeleton(file: RangedFile) -> Skeleton | None:
             skeleton.add(at, file.peek(at, stop - at))
             guess = _LEAST + (stop - at if kind == b"moof" else 0)
         at += size
-    return skeleton
+    return skeleton if at else None

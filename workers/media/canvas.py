@@ -1,6 +1,7 @@
 """Three planes to draw on: yuv420p as it comes from a decoder, or RGB. Nothing is converted but the colours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -27,6 +28,7 @@ class Part(NamedTuple):
     bottom: int
 
 
+@lru_cache(maxsize=256)
 def yuv(rgb: Colour) -> Colour:
     """Limited-range BT.709 of an RGB colour."""
     r, g, b = (value / 255 for value in rgb)
@@ -73,36 +75,48 @@ class Canvas:
         for (plane, _), value in zip(self.planes, self.colour(rgb), strict=True):
             plane[...] = value
 
+    def lines(self, ends: NDArray[np.float32], colours: list[Colour], width: float, opacity: list[float]) -> None:
+        """Lines between pairs of ``ends`` ``[n, 2, 2]``, each with its colour and opacity."""
+        for plane, share, number, places in self._placed(ends.reshape(-1, 2)):
+            pen = max(1, round(width * share))
+            for at, (rgb, strength) in enumerate(zip(colours, opacity, strict=True)):
+                value, a, b = self.colour(rgb)[number], places[2 * at], places[2 * at + 1]
+                if strength >= _OPAQUE:
+                    cv2.line(plane, a, b, value, pen, cv2.LINE_AA, _FRACTION_BITS)
+                else:
+                    above, seen, (left, top) = _copy_around(plane, [a, b], pen + 2)
+                    cv2.line(above, _moved(a, left, top), _moved(b, left, top), value, pen, cv2.LINE_AA, _FRACTION_BITS)
+                    _lay(above, seen, strength)
+
+    def dots(self, at: NDArray[np.float32], colours: list[Colour], radius: float, opacity: list[float]) -> None:
+        """Discs around points ``[n, 2]``, each with its colour and opacity."""
+        for plane, share, number, places in self._placed(at):
+            size = max(1, round(radius * share * (1 << _FRACTION_BITS)))
+            for place, rgb, strength in zip(places, colours, opacity, strict=True):
+                value = self.colour(rgb)[number]
+                if strength >= _OPAQUE:
+                    cv2.circle(plane, place, size, value, -1, cv2.LINE_AA, _FRACTION_BITS)
+                else:
+                    above, seen, (left, top) = _copy_around(plane, [place], (size >> _FRACTION_BITS) + 2)
+                    cv2.circle(above, _moved(place, left, top), size, value, -1, cv2.LINE_AA, _FRACTION_BITS)
+                    _lay(above, seen, strength)
+
+    def _placed(self, points: NDArray[np.float32]) -> Iterator[tuple[Plane, float, int, list[list[int]]]]:
+        """Each plane with its share, its number, and where ``points`` are on it in OpenCV's fixed-point form."""
+        known: dict[float, list[list[int]]] = {}
+        for number, (plane, share) in enumerate(self.planes):
+            if share not in known:
+                known[share] = _fixed(points, share)
+            yield plane, share, number, known[share]
+
     def line(self, points: NDArray[np.float32], rgb: Colour, width: float, opacity: float = 1.0) -> None:
         """A line through ``points`` ``[n, 2]``."""
-        for (plane, share), value in zip(self.planes, self.colour(rgb), strict=True):
-            thickness = max(1, round(width * share))
-            drawn = _fixed(points, share)[None]
-
-            def draw(
-                onto: Plane,
-                offset: NDArray[np.int32],
-                drawn: NDArray[np.int32] = drawn,
-                v: int = value,
-                t: int = thickness,
-            ) -> None:
-                cv2.polylines(onto, list(drawn - offset), False, v, t, cv2.LINE_AA, _FRACTION_BITS)
-
-            _blended(plane, drawn[0], thickness + 2, opacity, draw)
-
-    def dot(self, at: Point, rgb: Colour, radius: float, opacity: float = 1.0) -> None:
-        """A disc."""
-        for (plane, share), value in zip(self.planes, self.colour(rgb), strict=True):
-            size = max(1, round(radius * share * (1 << _FRACTION_BITS)))
-            centre = _fixed(at[None], share)
-
-            def draw(
-                onto: Plane, offset: NDArray[np.int32], c: NDArray[np.int32] = centre, v: int = value, r: int = size
-            ) -> None:
-                x, y = (c[0] - offset).tolist()
-                cv2.circle(onto, (x, y), r, v, -1, cv2.LINE_AA, _FRACTION_BITS)
-
-            _blended(plane, centre, (size >> _FRACTION_BITS) + 2, opacity, draw)
+        for plane, share, number, places in self._placed(points):
+            pen = max(1, round(width * share))
+            above, seen, (left, top) = _copy_around(plane, places, pen + 2)
+            drawn = np.array(places, np.int32) - np.array((left << _FRACTION_BITS, top << _FRACTION_BITS), np.int32)
+            cv2.polylines(above, [drawn], False, self.colour(rgb)[number], pen, cv2.LINE_AA, _FRACTION_BITS)
+            _lay(above, seen, opacity)
 
     def box(self, box: NDArray[np.float32], rgb: Colour, width: float) -> None:
         """The outline of a rectangle ``[4]``: x, y, width, height."""
@@ -184,27 +198,26 @@ class Canvas:
             plane[...] = np.clip(mixed, 0, 255).astype(np.uint8)
 
 
-def _fixed(points: NDArray[np.float32], share: float) -> NDArray[np.int32]:
+def _fixed(points: NDArray[np.float32], share: float) -> list[list[int]]:
     """Points in OpenCV's fixed-point form, kept within what it can draw."""
-    scaled = np.round(np.asarray(points, np.float64) * (share * (1 << _FRACTION_BITS)))
-    return np.clip(scaled, -_LIMIT, _LIMIT).astype(np.int32)
+    scaled = np.asarray(points, np.float64) * (share * (1 << _FRACTION_BITS))
+    placed: list[list[int]] = np.rint(np.minimum(np.maximum(scaled, -_LIMIT), _LIMIT)).astype(np.int64).tolist()
+    return placed
 
 
-def _blended(
-    plane: Plane,
-    around: NDArray[np.int32],
-    margin: int,
-    opacity: float,
-    draw: Callable[[Plane, NDArray[np.int32]], None],
-) -> None:
-    """Draw on ``plane``, through a copy of the part in question where it is to show through."""
-    if opacity >= _OPAQUE:
-        draw(plane, np.zeros(2, np.int32))
-        return
-    left, top = np.maximum((around.min(0) >> _FRACTION_BITS) - margin, 0).tolist()
-    right, bottom = ((around.max(0) >> _FRACTION_BITS) + margin + 1).tolist()
-    below = plane[top : max(top, bottom), left : max(left, right)]
+def _copy_around(plane: Plane, places: list[list[int]], margin: int) -> tuple[Plane, Plane, tuple[int, int]]:
+    """A copy of the part of ``plane`` around some places, the part itself, and where it begins."""
+    across, down = [place[0] >> _FRACTION_BITS for place in places], [place[1] >> _FRACTION_BITS for place in places]
+    left, top = max(0, min(across) - margin), max(0, min(down) - margin)
+    seen = plane[top : max(top, max(down) + margin + 1), left : max(left, max(across) + margin + 1)]
+    return seen.copy(), seen, (left, top)
+
+
+def _moved(place: list[int], left: int, top: int) -> tuple[int, int]:
+    return place[0] - (left << _FRACTION_BITS), place[1] - (top << _FRACTION_BITS)
+
+
+def _lay(above: Plane, below: Plane, opacity: float) -> None:
+    """Lay a drawn copy over what it is a copy of."""
     if below.size:
-        above = below.copy()
-        draw(above, np.array([left << _FRACTION_BITS, top << _FRACTION_BITS], np.int32))
         cv2.addWeighted(above, opacity, below, 1 - opacity, 0, dst=below)

@@ -24,6 +24,7 @@ _PEOPLE_RGB: tuple[Colour, ...] = (
     (240, 120, 180),
     (150, 150, 60),
 )
+_LIMB_RGB = {limb: SIDE_RGB[side_of(limb)] for limb in (*LIMBS, *((index, index) for index in range(len(KEYPOINTS))))}
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _LEAST, _FULL, _FAINT = 0.2, 0.5, 0.3
 """Confidence from which a keypoint is drawn, from which it is opaque, and opacity of the least one."""
@@ -130,15 +131,14 @@ class Painter:
 def _skeleton(canvas: Canvas, person: DrawnPerson, pen: int) -> None:
     """Limbs in the colours of their sides, joints in the person's colour; the less sure, the fainter."""
     confidence = np.nan_to_num(person.keypoints[:, 2])
-    opacity = np.clip(confidence / _FULL, _FAINT, 1.0)
-    for limb in LIMBS:
-        a, b = limb
-        if confidence[a] >= _LEAST and confidence[b] >= _LEAST:
-            strength = float(min(opacity[a], opacity[b]))
-            canvas.line(person.keypoints[list(limb), :2], SIDE_RGB[side_of(limb)], pen, strength)
-    for index in np.flatnonzero(confidence >= _LEAST):
-        colour = SIDE_RGB[side_of((int(index), int(index)))] if person.track_id is None else person_rgb(person.track_id)
-        canvas.dot(person.keypoints[index, :2], colour, 1.3 * pen, float(opacity[index]))
+    sure: list[bool] = (confidence >= _LEAST).tolist()
+    opacity: list[float] = np.clip(confidence / _FULL, _FAINT, 1.0).tolist()
+    limbs = [limb for limb in LIMBS if sure[limb[0]] and sure[limb[1]]]
+    joints = [index for index, seen in enumerate(sure) if seen]
+    ends = person.keypoints[np.array(limbs, np.intp).reshape(-1, 2), :2]
+    canvas.lines(ends, [_LIMB_RGB[limb] for limb in limbs], pen, [min(opacity[a], opacity[b]) for a, b in limbs])
+    colours = [_LIMB_RGB[index, index] if person.track_id is None else person_rgb(person.track_id) for index in joints]
+    canvas.dots(person.keypoints[joints, :2], colours, 1.3 * pen, [opacity[index] for index in joints])
 
 
 def _angles(canvas: Canvas, person: DrawnPerson, pen: int) -> None:

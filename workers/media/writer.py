@@ -74,7 +74,7 @@ def join(pieces: list[RangedFile], source: RangedFile, plan: Plan, options: Opti
     scale = time_base.denominator
     muxer = {"movflags": "+faststart", "movie_timescale": str(scale), "video_track_timescale": str(scale)}
     with av.open(str(target), "w", format="mp4", options=muxer) as output, opened(pieces[0]) as first:
-        video: Any = output.add_stream_from_template(first.streams.video[0])
+        video: Any = output.add_stream_from_template(first.streams.video[0], opaque=True)
         video.codec_context.codec_tag = SOFTWARE[options.codec].tag
         if plan.stream.has_audio:
             _join_with_audio(output, video, pieces, source, lead_in(plan) * time_base)
@@ -119,7 +119,7 @@ def _audio_packets(container: Any, output: Any) -> Iterator[tuple[float, "Packet
     if source.codec_context is None:
         return iter(())
     if source.codec_context.codec.canonical_name in COPIED_AUDIO:
-        return _copied(container, source, output.add_stream_from_template(source))
+        return _copied(container, source, output.add_stream_from_template(source, opaque=True))
     return _encoded(container, source, output.add_stream("aac", rate=source.codec_context.sample_rate or 48_000))
 
 
