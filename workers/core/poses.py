@@ -58,6 +58,9 @@ class RangePoses:
     sketches: NDArray[np.uint8] = field(default_factory=lambda: NO_SKETCHES)
     """``[frames, 264]`` what the frames look like, see `workers.core.camera`; ``[0, 264]`` where nobody knows."""
 
+    damaged: int = 0
+    """Frames that decoded with errors."""
+
     def __post_init__(self) -> None:
         if len(self.sketches) not in (0, len(self.pts)):
             raise ValueError(f"{len(self.sketches)} sketches of {len(self.pts)} frames")

@@ -22,6 +22,7 @@ def write_poses(poses: RangePoses) -> bytes:
         broken=np.frombuffer(json.dumps(poses.broken).encode(), np.uint8),
         sizes=poses.sizes,
         sketches=poses.sketches,
+        damaged=np.int64(poses.damaged),
     )
     return body.getvalue()
 
@@ -38,4 +39,5 @@ def read_poses(body: bytes) -> RangePoses:
         broken = tuple((int(index), str(why)) for index, why in listed)
         sizes = stored.get("sizes", NO_SIZES)
         sketches = stored.get("sketches", NO_SKETCHES)
-        return RangePoses(stored["pts"], stored["counts"], people, int(stored["planned"]), sizes, broken, sketches)
+        planned, damaged = int(stored["planned"]), int(stored.get("damaged", 0))
+        return RangePoses(stored["pts"], stored["counts"], people, planned, sizes, broken, sketches, damaged)

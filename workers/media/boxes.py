@@ -88,7 +88,7 @@ def read_skeleton(file: RangedFile) -> Skeleton | None:
     """All boxes at the top of an MP4 or MOV file but the payload; none when it is another kind of file."""
     skeleton, at, guess = Skeleton(file.size), 0, _LEAST
     while at + 8 <= file.size:
-        head = file.peek(at, max(16, min(guess, file.size - at)))
+        head = file.peek(at, min(16, file.size - at), guess)
         size, kind = struct.unpack_from(">I4s", head)
         if at == 0 and kind not in _FIRST:
             return None

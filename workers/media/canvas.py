@@ -85,8 +85,10 @@ class Canvas:
                     cv2.line(plane, a, b, value, pen, cv2.LINE_AA, _FRACTION_BITS)
                 else:
                     above, seen, (left, top) = _copy_around(plane, [a, b], pen + 2)
-                    cv2.line(above, _moved(a, left, top), _moved(b, left, top), value, pen, cv2.LINE_AA, _FRACTION_BITS)
-                    _lay(above, seen, strength)
+                    ends_there = _moved(a, left, top), _moved(b, left, top)
+                    if seen.size:
+                        cv2.line(above, *ends_there, value, pen, cv2.LINE_AA, _FRACTION_BITS)
+                        _lay(above, seen, strength)
 
     def dots(self, at: NDArray[np.float32], colours: list[Colour], radius: float, opacity: list[float]) -> None:
         """Discs around points ``[n, 2]``, each with its colour and opacity."""
@@ -98,8 +100,9 @@ class Canvas:
                     cv2.circle(plane, place, size, value, -1, cv2.LINE_AA, _FRACTION_BITS)
                 else:
                     above, seen, (left, top) = _copy_around(plane, [place], (size >> _FRACTION_BITS) + 2)
-                    cv2.circle(above, _moved(place, left, top), size, value, -1, cv2.LINE_AA, _FRACTION_BITS)
-                    _lay(above, seen, strength)
+                    if seen.size:
+                        cv2.circle(above, _moved(place, left, top), size, value, -1, cv2.LINE_AA, _FRACTION_BITS)
+                        _lay(above, seen, strength)
 
     def _placed(self, points: NDArray[np.float32]) -> Iterator[tuple[Plane, float, int, list[list[int]]]]:
         """Each plane with its share, its number, and where ``points`` are on it in OpenCV's fixed-point form."""
@@ -114,7 +117,9 @@ class Canvas:
         for plane, share, number, places in self._placed(points):
             pen = max(1, round(width * share))
             above, seen, (left, top) = _copy_around(plane, places, pen + 2)
-            drawn = np.array(places, np.int32) - np.array((left << _FRACTION_BITS, top << _FRACTION_BITS), np.int32)
+            if not seen.size:
+                continue
+            drawn = np.array([_moved(place, left, top) for place in places], np.int32)
             cv2.polylines(above, [drawn], False, self.colour(rgb)[number], pen, cv2.LINE_AA, _FRACTION_BITS)
             _lay(above, seen, opacity)
 
@@ -219,5 +224,4 @@ def _moved(place: list[int], left: int, top: int) -> tuple[int, int]:
 
 def _lay(above: Plane, below: Plane, opacity: float) -> None:
     """Lay a drawn copy over what it is a copy of."""
-    if below.size:
-        cv2.addWeighted(above, opacity, below, 1 - opacity, 0, dst=below)
+    cv2.addWeighted(above, opacity, below, 1 - opacity, 0, dst=below)

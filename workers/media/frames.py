@@ -26,6 +26,8 @@ class ShownFrame:
     pts: int
     """Ticks of the stream's time base."""
     picture: VideoFrame
+    damaged: bool = False
+    """Whether it decoded with errors: some of it is made up."""
 
 
 def decode_range(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes = b"") -> Iterator[ShownFrame]:
@@ -44,7 +46,7 @@ def decode_range(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes
         StorageUnavailable, SourceChanged: from reading.
     """
     for shown in _frames(file, plan, wanted, header):
-        yield ShownFrame(shown.pts, normal(shown.picture))
+        yield ShownFrame(shown.pts, normal(shown.picture), shown.picture.is_corrupt)
 
 
 def _frames(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes) -> Iterator[ShownFrame]:

@@ -1,5 +1,7 @@
 """Give frame ranges their times, the key frame to begin at, and the bytes that hold them."""
 
+from bisect import bisect_right
+
 import numpy as np
 
 from schema.plan import FrameRange, WindowReference
@@ -35,14 +37,14 @@ def frame_ranges(index: VideoIndex, cuts: list[tuple[int, int]]) -> tuple[list[F
     table, headers = index.table, _Headers()
     if table.sequential:
         return [FrameRange(start=0, stop=index.stream.frames, first_pts=0, end_pts=None, seek_dts=None)], b""
-    shifts = np.zeros(len(table.packets), np.int64)
-    for first, shift in table.shifts:
-        shifts[first:] = shift
+    jumps = [first for first, _ in table.shifts]
     ranges = []
     for start, stop in cuts:
         number = int(np.searchsorted(table.key_pts, table.pts[start], side="right")) - 1
         key = int(table.keys[number]) if number >= 0 else 0
-        window = _window(index.windows, table, key, (start, stop), int(shifts[key]), headers)
+        window = _window(
+            index.windows, table, key, (start, stop), table.shifts[bisect_right(jumps, key) - 1][1], headers
+        )
         ranges.append(
             FrameRange(
                 start=start,

@@ -39,12 +39,14 @@ def infer(
 def infer_range(engine: Engine, file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes = b"") -> RangePoses:
     """People of the frames of ``wanted``; for ``header`` see `workers.media.frames.decode_range`."""
     times: list[int] = []
+    damaged: list[bool] = []
     frames = Frames(plan.stream)
-    found = list(engine.run(_pictures(decode_range(file, plan, wanted, header), frames, times)))
+    found = list(engine.run(_pictures(decode_range(file, plan, wanted, header), frames, times, damaged)))
     sketches = [frames.sketches[index] for index in range(len(times))]
     return replace(
         joined(times, found, planned=wanted.stop - wanted.start),
         sketches=np.array(sketches, np.uint8).reshape(-1, SKETCH_VALUES),
+        damaged=sum(damaged),
     )
 
 
@@ -54,8 +56,11 @@ def joined(times: list[int], found: list[FramePoses], planned: int) -> RangePose
     return RangePoses(np.array(times, np.int64), counts, together(found), planned)
 
 
-def _pictures(decoded: Iterator[ShownFrame], frames: Frames, times: list[int]) -> Iterator[FramePicture]:
-    """The pictures of the frames that decode; their time stamps go to ``times``."""
+def _pictures(
+    decoded: Iterator[ShownFrame], frames: Frames, times: list[int], damaged: list[bool]
+) -> Iterator[FramePicture]:
+    """The pictures of the frames that decode; their times go to ``times``, whether they are to ``damaged``."""
     for shown in decoded:
         times.append(shown.pts)
+        damaged.append(shown.damaged)
         yield frames.picture(shown.picture)

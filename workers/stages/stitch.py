@@ -26,6 +26,7 @@ class _Tally:
 
     decoded: int = 0
     missing: int = 0
+    damaged: int = 0
     first_indexes: list[int] = field(default_factory=list)
     dead: list[tuple[int, int]] = field(default_factory=list)
 
@@ -86,6 +87,7 @@ def _frames(store: ObjectStore, plan: Plan, keys: JobKeys, tally: _Tally) -> Ite
         poses = read_poses(body)
         tally.missing += max(0, poses.planned - len(poses.pts))
         tally.decoded += len(poses.pts)
+        tally.damaged += poses.damaged
         index += len(poses.pts)
         for pts, people, sketch in zip(poses.pts, poses.frames(), poses.looks(), strict=True):
             yield Frame(float(int(pts) * time_base), people, sketch)
@@ -101,10 +103,12 @@ def _planned_times(planned: FrameRange, plan: Plan) -> list[float]:
 
 
 def _warnings(tally: _Tally, plan: Plan) -> tuple[str, ...]:
-    if not tally.missing:
-        return plan.warnings
-    planned = plan.stream.frames
-    return (*plan.warnings, f"{tally.missing} of {planned} frames could not be decoded and are left out")
+    planned, found = plan.stream.frames, list(plan.warnings)
+    if tally.missing:
+        found.append(f"{tally.missing} of {planned} frames could not be decoded and are left out")
+    if tally.damaged:
+        found.append(f"{tally.damaged} of {planned} frames are damaged in the file: what they show is made up in part")
+    return tuple(found)
 
 
 def _about(job: VideoJob, plan: Plan) -> About:

@@ -33,14 +33,14 @@ class RangedFile(FileOfParts):
         self._position, self._stop = start, stop
         self._next_start, self._next_size = start, _LARGE
 
-    def peek(self, start: int, size: int) -> bytes:
-        """Exactly the bytes at ``start``, from memory where they are there already."""
+    def peek(self, start: int, size: int, ahead: int = 0) -> bytes:
+        """Exactly the bytes at ``start``, from memory where they are there, else fetched with ``ahead`` more."""
         for first, body in self._ranges.items():
             if first <= start and start + size <= first + len(body):
                 return body[start - first : start - first + size]
-        body = self._get(start, min(self.size, start + size))
+        body = self._get(start, min(self.size, start + size + ahead))
         self._keep(start, body)
-        return body
+        return body[:size]
 
     def at(self, position: int, size: int) -> bytes:
         """Up to ``size`` bytes at ``position``, at least one."""
