@@ -68,7 +68,7 @@ _TRACKING: dict[str, tuple[Any, object]] = {
     ),
     "format": (Annotated[list[str] | None, typer.Option(help=f"Again and again: {', '.join(FORMATS)}.")], None),
     "kinematics": (
-        Annotated[bool | None, typer.Option(help="Also joint angles, speeds, their plots, a timeline; no.")],
+        Annotated[bool | None, typer.Option(help="Also joint angles, speeds and their plots; no.")],
         None,
     ),
     "repetitions": (

@@ -98,7 +98,7 @@ class Options(BaseModel):
     formats: Annotated[tuple[Format, ...], BeforeValidator(_split), Field(description=", ".join(FORMATS))] = ()
     """Further files of tracks; pictures come with ``coco``, always and only."""
     kinematics: bool = False
-    """Also joint angles and speeds, as tables and plots, and a timeline of who is there when."""
+    """Also joint angles and speeds, as tables and plots."""
     repetitions: Annotated[Angle | None, Field(description=", ".join(ANGLES))] = None
     """Angle whose repetitions are counted; comes with ``kinematics``."""
 
