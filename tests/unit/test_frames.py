@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 
@@ -96,6 +97,25 @@ def test_time_stamps_that_jump_back_go_on_rising():
     assert len(times) == 240
     assert all(b > a for a, b in pairwise(times))
     assert times[0] == plan.ranges[0].first_pts
+
+
+def test_avi_tells_decode_times_and_frames_come_in_order(tmp_path):
+    path = tmp_path / "b.avi"
+    with av.open(str(CLIP)) as clip, av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=30, options={"bf": "2", "g": "20", "preset": "ultrafast"})
+        video.width, video.height = 320, 180
+        for number, frame in enumerate(clip.decode(video=0)):
+            if number == 60:
+                break
+            made = frame.reformat(320, 180, "yuv420p")
+            made.pict_type = 0
+            output.mux(video.encode(made))
+        output.mux(video.encode(None))
+    plan, headers = planned(path, 20)
+    pieces = decoded(path, plan, headers)
+    whole_clip = decoded(path, *planned(path, 10_000))
+    assert [pts for pts, _ in whole_clip] == read_index(ranged(path)).table.pts.tolist()
+    assert pieces == whole_clip
 
 
 @pytest.mark.media

@@ -1,7 +1,9 @@
 """Decode the frames of a range: begin at its key frame, keep what lies inside, go on after broken packets."""
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from typing import Any
 
 import av
@@ -17,6 +19,9 @@ from workers.media.windows import WindowFile
 from workers.storage.ranged import RangedFile
 
 _WRAPS = {"mpegts": 1 << 33}
+_DECODE_TIMES = frozenset({"avi"})
+"""Containers that tell when packets are decoded, not when frames are shown."""
+_LONGEST_REORDER = 16
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ def _frames(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes) -> 
         with opened(file) as container:
             yield from _rising(_decoded(container, video_stream(container)))
     else:
-        yield from _inside(_from_key_frame(file, wanted), wanted)
+        found = _from_key_frame(file, wanted)
+        yield from _inside(_in_order(found) if plan.stream.container in _DECODE_TIMES else found, wanted)
 
 
 def _inside(frames: Iterator[ShownFrame], wanted: FrameRange) -> Iterator[ShownFrame]:
@@ -113,6 +119,19 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
         except (av.InvalidDataError, av.PatchWelcomeError, av.BugError, av.EOFError):
             continue
         yield from frames
+
+
+def _in_order(frames: Iterator[ShownFrame]) -> Iterator[ShownFrame]:
+    """Frames in the order in which they come, with their times in rising order."""
+    waiting: deque[ShownFrame] = deque()
+    times: list[int] = []
+    for shown in frames:
+        waiting.append(shown)
+        heappush(times, shown.pts)
+        if len(waiting) > _LONGEST_REORDER:
+            yield replace(waiting.popleft(), pts=heappop(times))
+    while waiting:
+        yield replace(waiting.popleft(), pts=heappop(times))
 
 
 def _rising(frames: Iterator[VideoFrame]) -> Iterator[ShownFrame]:
