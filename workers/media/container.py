@@ -53,6 +53,15 @@ def video_stream(container: InputContainer) -> VideoStream:
     return chosen
 
 
+def planned_stream(container: InputContainer, index: int) -> VideoStream:
+    """The stream with the index that a plan has; where the container has fewer streams, the one to process."""
+    stream: Any = container.streams[index] if index < len(container.streams) else None
+    if stream is None or stream.type != "video" or stream.codec_context is None:
+        return video_stream(container)
+    found: VideoStream = stream
+    return found
+
+
 def is_cover(stream: Any) -> bool:
     """Whether the stream is a picture attached to the file."""
     return bool(stream.disposition & stream.disposition.__class__.attached_pic)

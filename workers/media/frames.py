@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from schema.plan import FrameRange, Plan
-from workers.media.container import opened, video_stream
+from workers.media.container import opened, planned_stream, video_stream
 from workers.media.normal import normal
 from workers.media.packets import NO_TIME
 from workers.media.windows import WindowFile
@@ -60,9 +60,9 @@ def _frames(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes) -> 
         return
     if plan.sequential:
         with opened(file) as container:
-            yield from _rising(_decoded(container, video_stream(container)))
+            yield from _rising(_decoded(container, planned_stream(container, plan.stream.index)))
     else:
-        found = _from_key_frame(file, wanted)
+        found = _from_key_frame(file, plan.stream.index, wanted)
         yield from _inside(_in_order(found) if plan.stream.container in _DECODE_TIMES else found, wanted)
 
 
@@ -81,19 +81,20 @@ def _from_window(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes
     movie = "mp4" in plan.stream.container
     period = _WRAPS.get(plan.stream.container)
     with opened(WindowFile(header, file, window.start, window.stop, seekable=movie)) as container:
-        for frame in _decoded(container, video_stream(container)):
+        stream = video_stream(container) if movie else planned_stream(container, plan.stream.index)
+        for frame in _decoded(container, stream):
             pts = _pts(frame) + window.shift
             if period:
                 pts += round((wanted.first_pts - pts) / period) * period
             yield ShownFrame(pts, frame)
 
 
-def _from_key_frame(file: RangedFile, wanted: FrameRange) -> Iterator[ShownFrame]:
+def _from_key_frame(file: RangedFile, index: int, wanted: FrameRange) -> Iterator[ShownFrame]:
     """Decode from the planned key frame; from the first byte when seeking went too far."""
     late = wanted.seek_dts is None
     if wanted.seek_dts is not None:
         with opened(file) as container:
-            stream = video_stream(container)
+            stream = planned_stream(container, index)
             container.seek(wanted.seek_dts, stream=stream, backward=True, any_frame=False)
             for number, frame in enumerate(_decoded(container, stream)):
                 late = number == 0 and _pts(frame) > wanted.first_pts
@@ -102,7 +103,7 @@ def _from_key_frame(file: RangedFile, wanted: FrameRange) -> Iterator[ShownFrame
                 yield ShownFrame(_pts(frame), frame)
     if late:
         with opened(file) as container:
-            for frame in _decoded(container, video_stream(container)):
+            for frame in _decoded(container, planned_stream(container, index)):
                 yield ShownFrame(_pts(frame), frame)
 
 
