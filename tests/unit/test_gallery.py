@@ -353,6 +353,17 @@ def test_a_video_of_which_nothing_decodes_says_so(tmp_path, damage, error):
         made(tmp_path, path, [])
 
 
+def test_frames_that_the_video_does_not_have_are_not_counted(tmp_path):
+    annotated = video(tmp_path / "a.mp4", steady(60))
+    people = [SCARED] * 30 + [person_at(30, 30)] * 10 + [SCARED] * 40
+    people[65] = together(person_at(30, 30), person_at(100, 30))
+    tracks(tmp_path / "t.parquet", people)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    make_gallery(annotated, tmp_path / "t.parquet", folder, left_out=[(10, 30)])
+    assert index_in(Image.open(folder / "poster.jpg")) == 45
+
+
 def test_sound_alone_is_no_video(tmp_path):
     with av.open(str(tmp_path / "a.mp4"), "w") as output:
         stream = output.add_stream("aac", rate=48_000)

@@ -1,7 +1,7 @@
 """Pictures of a finished annotated video: a poster, a contact sheet and a moving preview."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -32,6 +32,7 @@ _PREVIEW_QUALITIES, _PREVIEW_BYTES = (60, 45, 30), 600_000
 _LONGEST_STEP = 0.5
 _SCALING = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 
+Frames = tuple[int, int]
 Size = tuple[int, int]
 """Width and height, pixels."""
 
@@ -54,11 +55,16 @@ class _Clock:
         return np.clip(found, 0, len(self.edges) - 2)
 
 
-def make_gallery(annotated: Path, tracks: Path, folder: Path) -> list[Path]:
+def make_gallery(annotated: Path, tracks: Path, folder: Path, left_out: Sequence[Frames] = ()) -> list[Path]:
     """Write ``poster.jpg``, ``contact_sheet.jpg`` and ``preview.webp`` into ``folder``; their paths.
 
-    ``tracks`` counts the frames of ``annotated`` in order of display.  Memory does not grow with the people, and by
-    some bytes a frame only.
+    Memory does not grow with the people, and by some bytes a frame only.
+
+    Args:
+        annotated: the video, with everything drawn.
+        tracks: its tracks, which count frames in order of display.
+        folder: where the pictures go.
+        left_out: half-open ranges of frames that the tracks count and the video does not have.
 
     Raises:
         VideoError: ``annotated`` is damaged, or shows no frame.
@@ -66,7 +72,7 @@ def make_gallery(annotated: Path, tracks: Path, folder: Path) -> list[Path]:
     """
     video = LocalVideo.read(annotated)
     clock = _clock(video.index)
-    best, movement = _watch(tracks, clock)
+    best, movement = _watch(tracks, clock, left_out)
     slices, columns, tile = _sheet_plan(clock)
     moving, lengths_ms = _preview_plan(clock, _liveliest(clock, movement))
     sides = (_POSTER_SIDE, _POSTER_SIDE), tile, (_PREVIEW_SIDE, _PREVIEW_SIDE)
@@ -86,14 +92,15 @@ def _clock(index: VideoIndex) -> _Clock:
     return _Clock((index.stream.display_width, index.stream.display_height), edges)
 
 
-def _watch(tracks: Path, clock: _Clock) -> tuple[int, NDArray[np.float64]]:
+def _watch(tracks: Path, clock: _Clock, left_out: Sequence[Frames]) -> tuple[int, NDArray[np.float64]]:
     """The frame for the poster, and how far people move up to each frame ``[frames]``, in body sizes."""
     movement = np.zeros(len(clock.edges) - 1)
     border = _BORDER * clock.duration if clock.duration > _BORDER_FROM_S else 0.0
     best: tuple[float, ...] = ()
     before = TrackRows.none()
     for piece in TracksFile(tracks):
-        rows = piece.pick((piece.frames >= 0) & (piece.frames < len(movement)))
+        rows = _without(piece, left_out)
+        rows = rows.pick((rows.frames >= 0) & (rows.frames < len(movement)))
         begins = clock.edges[rows.frames]
         best = max(best, _best(rows.pick((begins >= border) & (begins <= clock.duration - border))))
         rows = TrackRows.joined([before, rows])
@@ -101,6 +108,15 @@ def _watch(tracks: Path, clock: _Clock) -> tuple[int, NDArray[np.float64]]:
         before = rows.pick(rows.frames == rows.frames[-1]) if len(rows) else before
     middle = int(clock.shown_at(np.array([clock.duration / 2]))[0])
     return (-int(best[-1]) if best else middle), movement
+
+
+def _without(rows: TrackRows, left_out: Sequence[Frames]) -> TrackRows:
+    """``rows`` with the frames counted as if those ``left_out`` had never been."""
+    there, earlier = np.ones(len(rows), np.bool_), np.zeros(len(rows), np.int64)
+    for start, stop in left_out:
+        there &= (rows.frames < start) | (rows.frames >= stop)
+        earlier += (rows.frames >= stop) * (stop - start)
+    return replace(rows, frames=rows.frames - earlier).pick(there)
 
 
 def _best(rows: TrackRows) -> tuple[float, ...]:

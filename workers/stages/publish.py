@@ -23,7 +23,9 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
     keys = JobKeys(job.job_id)
     results, given_up = list(stitched.results), set(stitched.dead_ranges)
     if job.options.render:
-        annotated, unrendered = _drawn(store, plan, keys) if job.pictures else _annotate(store, job, plan, keys, work)
+        annotated, unrendered = (
+            _drawn(store, plan, keys) if job.pictures else _annotate(store, job, plan, stitched, work)
+        )
         results.extend(annotated)
         given_up |= unrendered
     stream = {} if job.pictures else plan.stream.model_dump(exclude={"index", "frames"})
@@ -47,9 +49,10 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
 
 
 def _annotate(
-    store: ObjectStore, job: VideoJob, plan: Plan, keys: JobKeys, work: Path
+    store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, work: Path
 ) -> tuple[list[ResultObject], set[tuple[int, int]]]:
     """Join the pieces that there are; the video, its pictures, and the ranges without a piece."""
+    keys = JobKeys(job.job_id)
     found = {r: store.head(keys.piece(r.start, r.stop)) for r in plan.ranges}
     pieces = [RangedFile(store, info) for info in found.values() if info is not None and info.size]
     missing = {(r.start, r.stop) for r, info in found.items() if info is None}
@@ -59,7 +62,10 @@ def _annotate(
     join(pieces, source_file(store, job), plan, job.options, path)
     tracks = work / TRACKS
     store.download(JobKeys(job.plan_of).result(TRACKS), tracks)
-    made = [path, *make_gallery(path, tracks, work)]
+    stops = (*stitched.first_indexes[1:], stitched.frames)
+    counted = zip(found.values(), stitched.first_indexes, stops, strict=True)
+    left_out = [(first, stop) for info, first, stop in counted if info is None]
+    made = [path, *make_gallery(path, tracks, work, left_out)]
     for each in made:
         store.put_new_file(keys.result(each.name), each, _CONTENT_TYPES[each.suffix])
     return [describe(keys, each.name, each) for each in made], missing
