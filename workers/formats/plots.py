@@ -45,7 +45,8 @@ def write_timeline(path: Path, stretches: Stretches, duration_s: float, shots_s:
     axes.set_xlabel("time, s")
     axes.set_ylabel("track")
     left_out = f", the {_MOST_LINES} longest" if len(stretches) > _MOST_LINES else ""
-    axes.set_title(f"{len(stretches)} tracks{left_out}" if stretches else "nobody was tracked")
+    count = "1 track" if len(stretches) == 1 else f"{len(stretches)} tracks"
+    axes.set_title(f"{count}{left_out}" if stretches else "nobody was tracked")
     axes.grid(axis="x", alpha=0.3)
     figure.savefig(path, dpi=110)
 
