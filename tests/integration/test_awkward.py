@@ -20,8 +20,12 @@ pytestmark = [pytest.mark.stack, pytest.mark.media]
 WAIT_S = 400
 #: Too long for every run: its plan is looked at, its frames are black.
 LONG = {"long_180p_av1.mp4"}
-#: Tests give a batch nine seconds.
-SMALL_BATCHES = {"8k24fps_300ms.mp4": 2}
+#: Tests give a batch nine seconds; the tables of a tone map alone take three.
+SMALL_BATCHES = {
+    "8k24fps_300ms.mp4": 2,
+    "sample_edit_list.mp4": 12,
+    "sample_edit_list_no_sync_frame_before_edit.mp4": 12,
+}
 #: FFmpeg and we put its times right in different ways.
 JUMPS = {"resolution_change_midstream.ts"}
 DAMAGED = {"truncated_after_moov_b.mp4", "bitflips_in_mdat.mp4"}

@@ -31,7 +31,11 @@ def test_good_videos_are_delivered_beside_bad_ones(stack: Stack, tmp_path: Path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert sorted(p.name for p in (out / "aisle").iterdir()) == [
         "annotated.mp4",
+        "contact_sheet.jpg",
         "manifest.json",
+        "poster.jpg",
+        "preview.webp",
+        "timeline.png",
         "tracks.parquet",
         "tracks_raw.parquet",
         "tracks_summary.csv",
