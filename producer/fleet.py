@@ -9,7 +9,7 @@ from producer.models import models_for
 from schema.errors import ConfigurationError, SourceMissing
 from schema.manifest import Failure, Manifest, State
 from schema.messages import JobReference, Source, VideoJob
-from schema.names import TASK_SPLIT, TRACKS, JobKeys
+from schema.names import TASK_SPLIT, JobKeys
 from schema.options import Options
 from schema.pictures import SUFFIX
 from schema.plan import Plan
@@ -88,7 +88,7 @@ class Fleet:
             StorageUnavailable, BrokerUnavailable
         """
         parent = VideoJob.from_json(self.store.get(JobKeys(self.job(job_id).job_id).job))
-        if parent.pictures or self.store.head(JobKeys(parent.plan_of).result(TRACKS)) is None:
+        if parent.pictures or self.store.head(JobKeys(parent.plan_of).stitched()) is None:
             raise ConfigurationError(f"job {job_id} has no tracks of a video: 'posefleet status {job_id}' says why")
         drawn = {name: getattr(options, name) for name in ("style", "scale", "codec", "crf")}
         job = VideoJob.accept(

@@ -3,7 +3,17 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from schema.errors import ConfigurationError
 from schema.formats import FORMATS, Format
@@ -23,6 +33,7 @@ PRESETS: dict[str, dict[str, object]] = {
 
 _SIZES = "multiples of 32 from 128 to 768"
 _MOST_TILES = 8
+_MOST_CRF = 51
 #: Work of one call beside the MultiPose trunk at 256 x 256 (1.9 GFLOP).
 _WORK_OF_A_CROP = {"off": 0.0, "lightning": 0.25, "thunder": 1.1}
 _PEOPLE_AS_A_RULE = 8
@@ -109,6 +120,13 @@ class Options(BaseModel):
             return values
         preset = PRESETS.get(str(values.get("quality", "fast")), {})
         return {**preset, **values}
+
+    @field_validator("crf")
+    @classmethod
+    def _of_codec(cls, crf: int | None, info: ValidationInfo) -> int | None:
+        if crf is not None and crf > _MOST_CRF and info.data.get("codec") != "av1":
+            raise ValueError("beyond the codec's range")
+        return crf
 
     @classmethod
     def checked(cls, **values: object) -> Self:

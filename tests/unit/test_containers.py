@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from schema.errors import NoDecoder
+from schema.plan import Plan
 from tests.support.media import CLIP
+from workers.media.frames import decode_range
 from workers.media.index import read_index
 from workers.media.local import LocalVideo, on_disk
+from workers.media.ranges import frame_ranges
 
 FRAMES = 40
 KINDS = {
@@ -77,3 +80,31 @@ def test_a_codec_that_nobody_knows_has_a_name(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzC"))
     with pytest.raises(NoDecoder, match="no decoder"):
         read_index(on_disk(path))
+
+
+def test_a_matroska_file_that_begins_between_key_frames(tmp_path):
+    whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
+    make(whole, "libx264", "yuv420p", {"g": "12", "bf": "0"})
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
+        made = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        for number, packet in enumerate(each for each in source.demux(video=0) if each.size):
+            if number >= 5:
+                packet.stream = made
+                target.mux(packet)
+    index = read_index(on_disk(cut))
+    ranges, headers = frame_ranges(index, [(0, 4), (4, 15), (15, 35)])
+    plan = Plan(job_id="", stream=index.stream, ranges=tuple(ranges))
+    found = [
+        len(list(decode_range(on_disk(cut), plan, wanted, headers[slice(*wanted.window.header)]))) for wanted in ranges
+    ]
+    assert found[1:] == [8, 20]
+
+
+def test_ranges_between_two_key_frames_share_a_header(tmp_path):
+    path = tmp_path / "a.mp4"
+    make(path, "libx264", "yuv420p", {"g": "100", "bf": "0"})
+    index = read_index(on_disk(path))
+    one, header = frame_ranges(index, [(0, FRAMES)])
+    many, headers = frame_ranges(index, [(each, each + 2) for each in range(0, FRAMES, 2)])
+    assert headers == header
+    assert many[0].window.stop < many[-1].window.stop == one[0].window.stop

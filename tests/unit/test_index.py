@@ -1,5 +1,6 @@
 """The container's index: what is shown, when, and how little of the file is read for it."""
 
+import struct
 from contextlib import suppress
 
 import av
@@ -116,3 +117,38 @@ def test_a_quarter_turn_clockwise_brings_the_left_column_to_the_top():
     picture = np.array([[1, 2], [3, 4], [5, 6]])
     assert Orientation(90).apply(picture).tolist() == [[5, 3, 1], [6, 4, 2]]
     assert Orientation(0, mirrored=True).apply(picture).tolist() == [[2, 1], [4, 3], [6, 5]]
+
+
+def boxed(kind, *parts):
+    body = b"".join(parts)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+@pytest.mark.media
+def test_a_file_cut_off_inside_its_index_is_no_video(tmp_path):
+    body = shared("awkward/two_frames.mp4").read_bytes()
+    path = tmp_path / "a.mp4"
+    moov = body.index(b"moov")
+    path.write_bytes(body[: moov + int(0.3 * (len(body) - moov))])
+    with pytest.raises(VideoError):
+        read_index(ranged(path))
+    path.write_bytes(body[: moov + int(0.9 * (len(body) - moov))])
+    with suppress(VideoError):
+        assert read_index(ranged(path)).stream.frames
+
+
+@pytest.mark.media
+def test_more_frames_than_fit_into_the_file_are_refused(tmp_path):
+    body = shared("awkward/base.mp4").read_bytes()
+    at = body.index(b"stsz") + 8
+    path = tmp_path / "a.mp4"
+    path.write_bytes(body[:at] + struct.pack(">II", 1, 40_000_000) + body[at + 8 :])
+    with pytest.raises(VideoError, match="more frames than fit"):
+        read_index(ranged(path))
+
+
+def test_a_flood_of_boxes_is_refused(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(boxed(b"ftyp", b"isom", bytes(4)) + boxed(b"free") * 1_100_000)
+    with pytest.raises(VideoError, match="256 MB"):
+        read_index(ranged(path))

@@ -192,3 +192,15 @@ def test_styles_go_together_and_wrong_ones_are_named():
         Options.checked(codec="mpeg1")
     with pytest.raises(ConfigurationError, match="--scale 9"):
         Options.checked(scale=9)
+
+
+def test_people_who_leave_the_picture_are_pixelated_as_coarsely():
+    (inside, leaving) = (painted(NOISE, [person(x=x, y=20)], "pixelate-people") for x in (300.0, -20.0))
+    assert detail(leaving[100:300, :40]) < 1.5 * detail(inside[100:300, 280:340])
+
+
+@pytest.mark.parametrize(("codec", "crf"), [("h264", 52), ("hevc", 60), ("av1", 64)])
+def test_a_crf_beyond_the_codec_is_refused(codec, crf):
+    with pytest.raises(ConfigurationError, match=f"--crf {crf}: 0 to 51, with av1 to 63"):
+        Options.checked(codec=codec, crf=crf)
+    assert Options.checked(codec="av1", crf=60).crf == 60

@@ -83,9 +83,10 @@ def from_table(table: pa.Table) -> TrackRows:
     )
 
 
-def read_range(file: IO[bytes] | Any, start: int, stop: int) -> TrackRows:
-    """Rows of the frames ``start..stop``."""
-    window = (pc.field("frame_index") >= start) & (pc.field("frame_index") < stop)
+def read_range(file: IO[bytes] | Any, start: int, stop: int, since_s: float = float("inf")) -> TrackRows:
+    """Rows of the frames ``start..stop``, and of those before that are shown at ``since_s`` seconds or later."""
+    frames = pc.field("frame_index")
+    window = ((frames >= start) | (pc.field("time_s") >= since_s)) & (frames < stop)
     return from_table(pq.read_table(file, filters=window))
 
 

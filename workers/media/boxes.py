@@ -5,13 +5,16 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from schema.errors import VideoError
 from workers.storage.parts import FileOfParts
 from workers.storage.ranged import RangedFile
 
 _PAYLOAD = frozenset({b"mdat", b"free", b"skip", b"wide"})
 _FIRST = _PAYLOAD | {b"ftyp", b"moov", b"pnot", b"styp", b"uuid"}
 _LEAST = 512
-_MOST_INDEX = 512 << 20
+_INDEX = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"sidx", b"mfra"})
+_MOST_INDEX, _MOST_OF_OTHERS, _OVERHEAD = 256 << 20, 1 << 20, 256
+"""Bytes that are kept: altogether, of a box that is no index, and what each box counts for beside."""
 _FILLED = 4 << 20
 
 
@@ -67,8 +70,8 @@ class Skeleton(FileOfParts):
     def first(self, kind: bytes) -> memoryview | None:
         """What stands in the first box of ``kind`` at the top."""
         for body in self._bodies:
-            if body[4:8] == kind:
-                return next(boxes(memoryview(body))).body
+            if body[4:8] == kind and (found := next(boxes(memoryview(body)), None)) is not None:
+                return found.body
         return None
 
     def at(self, position: int, size: int) -> bytes:
@@ -85,8 +88,12 @@ class Skeleton(FileOfParts):
 
 
 def read_skeleton(file: RangedFile) -> Skeleton | None:
-    """All boxes at the top of an MP4 or MOV file but the payload; none when it is another kind of file."""
-    skeleton, at, guess = Skeleton(file.size), 0, _LEAST
+    """All boxes at the top of an MP4 or MOV file but the payload; none when it is another kind of file.
+
+    Raises:
+        VideoError: its index is larger than that of any video.
+    """
+    skeleton, at, guess, kept = Skeleton(file.size), 0, _LEAST, 0
     while at + 8 <= file.size:
         head = file.peek(at, min(16, file.size - at), guess)
         size, kind = struct.unpack_from(">I4s", head)
@@ -99,11 +106,13 @@ def read_skeleton(file: RangedFile) -> Skeleton | None:
         if size < body:
             break
         stop = min(at + size, file.size)
-        if kind in _PAYLOAD:
+        payload = kind in _PAYLOAD or (kind not in _INDEX and stop - at > _MOST_OF_OTHERS)
+        kept += _OVERHEAD + (0 if payload else stop - at)
+        if kept > _MOST_INDEX:
+            raise VideoError(f"the file's index has more than {_MOST_INDEX >> 20} MB")
+        if payload:
             skeleton.add(at, head[:body])
             skeleton.payload.append((at + body, stop))
-        elif stop - at > _MOST_INDEX:
-            break
         else:
             skeleton.add(at, file.peek(at, stop - at))
             guess = _LEAST + (stop - at if kind == b"moof" else 0)

@@ -162,17 +162,18 @@ class Canvas:
 
         Args:
             part: what to make coarse.
-            blocks: how many.
+            blocks: how many; four times as many along the longer side at most, whatever the picture's edge cuts off.
             smooth: blend them into each other.
             round_off: keep to the ellipse inside the part.
         """
+        wide, high = part.right - part.left, part.bottom - part.top
         for plane, share in self.planes:
             left, right = max(0, int(part.left * share)), min(plane.shape[1], int(part.right * share) + 1)
             top, bottom = max(0, int(part.top * share)), min(plane.shape[0], int(part.bottom * share) + 1)
             if right <= left or bottom <= top:
                 continue
             seen = plane[top:bottom, left:right]
-            each = max(1.0, min(seen.shape) / blocks)
+            each = max(1.0, share * max(min(wide, high) / blocks, max(wide, high) / (4 * blocks)))
             few = (max(1, round(seen.shape[1] / each)), max(1, round(seen.shape[0] / each)))
             coarse = cv2.resize(seen, few, interpolation=cv2.INTER_AREA)
             size = (seen.shape[1], seen.shape[0])

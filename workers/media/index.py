@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from schema.errors import EncryptedVideo, NoFrames
+from schema.errors import EncryptedVideo, NoFrames, VideoError
 from schema.plan import Stream
 from workers.media.boxes import Skeleton, boxes, read_skeleton
 from workers.media.container import opened, video_stream
@@ -35,6 +35,7 @@ from workers.media.windows import (
 from workers.storage.ranged import RangedFile
 
 _PROBED_PACKETS = 600
+_MOST_SAMPLES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ def _of_tables(file: RangedFile, skeleton: Skeleton) -> VideoIndex:
     every = _tracks(moov)
     tracks = [track for track in every if track.kind == b"vide"]
     has_audio = any(track.kind == b"soun" for track in every)
+    if sum(track.count for track in tracks) > min(file.size, _MOST_SAMPLES):
+        raise VideoError("the file claims to have more frames than fit into it")
     all_samples = {track.number: track.samples() for track in tracks}
     header = slim(skeleton, [(track, *all_samples[track.number]) for track in tracks], _PROBED_PACKETS)
     whole = WindowFile(header, file, 0, file.size)

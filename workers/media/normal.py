@@ -24,8 +24,12 @@ def normal(frame: VideoFrame) -> VideoFrame:
         return frame
     interlaced = bool(frame.interlaced_frame)
     graph = _graph(frame.width, frame.height, frame.format.name, str(frame.time_base), interlaced, hdr)
-    graph.push(frame)
-    made = graph.pull()
+    try:
+        graph.push(frame)
+        made = graph.pull()
+    except BaseException:  # a frame left inside would come out as the next one
+        _graph.cache_clear()
+        raise
     assert isinstance(made, VideoFrame)
     return made
 

@@ -41,6 +41,7 @@ _SHOULDERS = slice(5, 7)
 _GUESSED = 0.05
 _SKELETONS = frozenset({"overlay", "black", "side-by-side", "angles"})
 _LABELS = _SKELETONS | {"boxes", "trails"}
+_HIDING = frozenset({"blur-faces", "pixelate-people"})
 _REMEMBERING = frozenset({"trails", "heatmap"})
 
 
@@ -61,6 +62,11 @@ class Painter:
     def remembers(self) -> bool:
         """Whether a frame looks different for what was before it."""
         return bool(self.styles & _REMEMBERING)
+
+    @property
+    def hides(self) -> bool:
+        """Whether people are made unrecognisable."""
+        return bool(self.styles & _HIDING)
 
     @property
     def columns(self) -> int:

@@ -1,12 +1,12 @@
 """Give frame ranges their times, the key frame to begin at, and the bytes that hold them."""
 
 from bisect import bisect_right
+from itertools import groupby
 
 import numpy as np
 
 from schema.plan import FrameRange, WindowReference
 from workers.media.index import FrameTable, VideoIndex
-from workers.media.windows import Windows
 
 
 class _Headers:
@@ -37,34 +37,41 @@ def frame_ranges(index: VideoIndex, cuts: list[tuple[int, int]]) -> tuple[list[F
     table, headers = index.table, _Headers()
     if table.sequential:
         return [FrameRange(start=0, stop=index.stream.frames, first_pts=0, end_pts=None, seek_dts=None)], b""
-    jumps = [first for first, _ in table.shifts]
-    ranges = []
-    for start, stop in cuts:
-        number = int(np.searchsorted(table.key_pts, table.pts[start], side="right")) - 1
-        key = int(table.keys[number]) if number >= 0 else 0
-        window = _window(
-            index.windows, table, key, (start, stop), table.shifts[bisect_right(jumps, key) - 1][1], headers
-        )
-        ranges.append(
-            FrameRange(
-                start=start,
-                stop=stop,
-                first_pts=int(table.pts[start]),
-                end_pts=int(table.pts[stop]) if stop < len(table.pts) else None,
-                seek_dts=int(table.packets.dts[key]) if number > 0 else None,
-                window=window,
+    ranges = list[FrameRange]()
+    for key, group in groupby(cuts, key=lambda cut: _key_of(table, cut[0])):
+        together = list(group)
+        windows = _windows(index, key, together, headers)
+        for (start, stop), window in zip(together, windows, strict=True):
+            ranges.append(
+                FrameRange(
+                    start=start,
+                    stop=stop,
+                    first_pts=int(table.pts[start]),
+                    end_pts=int(table.pts[stop]) if stop < len(table.pts) else None,
+                    seek_dts=int(table.packets.dts[table.keys[key]]) if key > 0 else None,
+                    window=window,
+                )
             )
-        )
     return ranges, headers.joined()
 
 
-def _window(
-    windows: Windows | None, table: FrameTable, key: int, frames: tuple[int, int], shift: int, headers: _Headers
-) -> WindowReference | None:
-    """The bytes that hold the packets from ``key`` on up to the last of ``frames``."""
+def _key_of(table: FrameTable, frame: int) -> int:
+    """Number of the key frame to begin at; -1 where there is none before."""
+    return int(np.searchsorted(table.key_pts, table.pts[frame], side="right")) - 1
+
+
+def _windows(
+    index: VideoIndex, key: int, cuts: list[tuple[int, int]], headers: _Headers
+) -> list[WindowReference] | list[None]:
+    """The bytes of ranges that hang on the same key frame: one header serves them all."""
+    table, windows = index.table, index.windows
     if windows is None:
-        return None
-    last = int(table.order[frames[0] : frames[1]].max())
-    made = windows.of(table.packets, min(key, last), last + 1)
-    head = headers.place(made.header)
-    return WindowReference(header=head, start=made.start, stop=made.stop, shift=made.shift + shift)
+        return [None] * len(cuts)
+    lasts = [int(table.order[start:stop].max()) for start, stop in cuts]
+    first = min(int(table.keys[key]) if key >= 0 else 0, *lasts)
+    made = windows.of(table.packets, first, max(lasts) + 1)
+    header = headers.place(made.header)
+    jump = bisect_right(table.shifts, first, key=lambda each: each[0]) - 1
+    shift = made.shift + table.shifts[jump][1]
+    ends = (windows.end(table.packets, first, last + 1) for last in lasts)
+    return [WindowReference(header=header, start=made.start, stop=end, shift=shift) for end in ends]

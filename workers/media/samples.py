@@ -12,7 +12,6 @@ from workers.media.packets import Ints, Narrow, Packets
 
 _TABLES = frozenset({b"stts", b"ctts", b"stss", b"stsz", b"stco", b"co64", b"stsc"})
 #: Tables that change what is shown or read in ways that only a demuxer should follow.
-_MOST_SAMPLES = 50_000_000
 _UNUSUAL = frozenset({b"stps", b"stz2"})
 
 
@@ -67,6 +66,12 @@ class Track:
         """Ticks per second."""
         mdhd = dict(self.media)[b"mdhd"]
         return int(struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0])
+
+    @property
+    def count(self) -> int:
+        """How many samples it claims to have."""
+        body = self.tables.get(b"stsz", memoryview(b""))
+        return int(struct.unpack_from(">I", body, 8)[0]) if len(body) >= 12 else 0
 
     def samples(self) -> tuple[Packets, Narrow]:
         """All samples on the track's own time line, and for each the number of its description.
@@ -136,10 +141,8 @@ class Track:
 
     def _sizes(self) -> Narrow:
         one, count = struct.unpack_from(">II", self.tables[b"stsz"], 4)
-        if one >= 1 << 31 or (one and count > _MOST_SAMPLES):
-            raise Unusual("sizes beyond all bounds")
         if one:
-            return np.full(count, one, np.int32)
+            return np.full(count, min(one, (1 << 31) - 1), np.int32)
         if 12 + 4 * count > len(self.tables[b"stsz"]):
             raise Unusual("sizes are cut off")
         return np.frombuffer(self.tables[b"stsz"], ">u4", count, 12).astype(np.int32)

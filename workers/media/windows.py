@@ -21,11 +21,10 @@ _SYNC = 0x47
 
 
 class Window(NamedTuple):
-    """Bytes ``start..stop`` of a file, what has to stand before them, and what to add to the time stamps."""
+    """What has to stand before the bytes of a file from ``start`` on, and what to add to time stamps found there."""
 
     header: bytes
     start: int
-    stop: int
     shift: int
 
 
@@ -34,6 +33,10 @@ class Windows(Protocol):
 
     def of(self, packets: Packets, first: int, stop: int) -> Window:
         """The window of the packets ``first..stop``, of which the first is a key frame."""
+        ...
+
+    def end(self, packets: Packets, first: int, stop: int) -> int:
+        """Where the bytes of the packets ``first..stop`` end."""
         ...
 
 
@@ -46,9 +49,13 @@ class MovieWindows:
     def of(self, packets: Packets, first: int, stop: int) -> Window:
         """See `Windows.of`."""
         some = packets.part(first, stop)
-        start, end = int(some.positions.min()), int((some.positions + some.sizes).max())
+        start, end = int(some.positions.min()), self.end(packets, first, stop)
         header = movie(self._mvhd, [(self._track, some, self._descriptions[first:stop])], start, end)
-        return Window(header, start, end, int(some.dts[0]))
+        return Window(header, start, int(some.dts[0]))
+
+    def end(self, packets: Packets, first: int, stop: int) -> int:
+        """See `Windows.end`."""
+        return int((packets.positions[first:stop] + packets.sizes[first:stop]).max())
 
 
 class StreamWindows:
@@ -61,10 +68,13 @@ class StreamWindows:
         """See `Windows.of`."""
         start = int(packets.positions[first])
         if self._starts is not None:
-            start = int(self._starts[np.searchsorted(self._starts, start, side="right") - 1])
-        after = packets.positions[stop:]
-        end = int(after[0]) if len(after) else self._size
-        return Window(self._header, start, end, 0)
+            at = int(np.searchsorted(self._starts, start, side="right")) - 1
+            start = int(self._starts[at]) if at >= 0 else len(self._header)
+        return Window(self._header, start, 0)
+
+    def end(self, packets: Packets, first: int, stop: int) -> int:
+        """See `Windows.end`."""
+        return int(packets.positions[stop]) if stop < len(packets) else self._size
 
 
 def slim(skeleton: Skeleton, tracks: list[tuple[Track, Packets, Narrow]], most: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from math import ceil
+from fractions import Fraction
 
 from schema.errors import SourceMissing
 from schema.manifest import Stitched
@@ -13,6 +13,7 @@ from workers.core.rows import TrackRows
 from workers.formats.tracks import by_frame, read_range
 from workers.media.frames import ShownFrame, decode_range
 from workers.media.history import HEAT_S, DrawnPerson
+from workers.media.painter import Painter
 from workers.media.writer import encode_piece
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
@@ -26,13 +27,20 @@ def render(
 ) -> str:
     """Draw the people of ``wanted`` on its frames and write the piece; its key. Empty when no frame decodes.
 
+    Where nobody looked for people, nobody can be hidden: then there is no piece, and the manifest lists the range.
+
     Raises:
         VideoError, SourceChanged, SourceMissing, StorageUnavailable
     """
     key = JobKeys(job.job_id).piece(wanted.start, wanted.stop)
+    painter = Painter(frozenset(job.options.style))
+    if painter.hides and (wanted.start, wanted.stop) in stitched.dead_ranges:
+        return key
     if store.head(key) is None:
         first = stitched.first_indexes[plan.ranges.index(wanted)]
-        rows = read_range(tracks_file(store, job), first - lookback(plan), first + wanted.stop - wanted.start)
+        begins_s = float(wanted.first_pts * Fraction(plan.stream.time_base))
+        since_s = begins_s - HEAT_S if painter.remembers else float("inf")
+        rows = read_range(tracks_file(store, job), first, first + wanted.stop - wanted.start, since_s)
         people = drawn_people(rows)
         header = read_header(store, job.plan_of, wanted)
         shown = decode_range(source_file(store, job), plan, wanted, header)
@@ -64,11 +72,6 @@ def drawn_people(rows: TrackRows) -> dict[int, People]:
         frame: [DrawnPerson(int(track), people.keypoints[i], people.boxes[i]) for i, track in enumerate(people.tracks)]
         for frame, people in by_frame(rows)
     }
-
-
-def lookback(plan: Plan) -> int:
-    """Frames before a range that it may look back at."""
-    return ceil(HEAT_S * max(plan.stream.frame_rate, 1.0))
 
 
 def past_of(rows: TrackRows, people: dict[int, People], first: int) -> list[tuple[float, People]]:
