@@ -25,6 +25,8 @@ SMALL_BATCHES = {
     "8k24fps_300ms.mp4": 2,
     "sample_edit_list.mp4": 12,
     "sample_edit_list_no_sync_frame_before_edit.mp4": 12,
+    "sample_with_increasing_timestamps_320w_240h.mp4": 80,
+    "fps240.mp4": 80,
 }
 #: FFmpeg and we put its times right in different ways.
 JUMPS = {"resolution_change_midstream.ts"}

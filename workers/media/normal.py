@@ -1,9 +1,11 @@
 """Frames as everything after decoding expects them: progressive, of standard dynamic range."""
 
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+import av
 from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
@@ -28,7 +30,9 @@ def normal(frame: VideoFrame) -> VideoFrame:
         graph.push(frame)
         made = graph.pull()
     except BaseException:  # a frame left inside would come out as the next one
-        _graph.cache_clear()
+        with suppress(av.FFmpegError):
+            while True:
+                graph.pull()
         raise
     assert isinstance(made, VideoFrame)
     return made
