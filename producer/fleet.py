@@ -7,6 +7,7 @@ from pathlib import Path
 from producer.job import Job, Status, StepProgress
 from producer.models import models_for
 from schema.errors import ConfigurationError, SourceMissing
+from schema.failpoint import hit
 from schema.manifest import Failure, Manifest, State
 from schema.messages import JobReference, Source, VideoJob
 from schema.names import TASK_SPLIT, JobKeys
@@ -110,6 +111,7 @@ class Fleet:
             error = Failure(reason=SourceMissing.reason, message=f"there is no {job.source.uri}")
             end_early(store=self.store, job=job, state=State.FAILED, error=error)
         elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest)):
+            hit("enqueue.before_message", keys.job)
             send(self._app, TASK_SPLIT, JobReference(job_id=job.job_id))
 
     def job(self, job_id: str) -> "Job":

@@ -1,5 +1,6 @@
 """The task of the plan queue."""
 
+from schema.failpoint import hit
 from schema.messages import FrameBatch, JobReference
 from schema.names import TASK_INFER, TASK_RENDER, TASK_SPLIT
 from schema.settings import current
@@ -24,8 +25,10 @@ def split(self: SplitTask, reference: JobReference) -> int:
         return 0
     job = read_job(store(), reference.job_id)
     plan = stage.split(store=store(), job=job, aim=current().batch_frames)
+    hit("split.before_messages", f"{plan.job_id}/all")
     follows = TASK_RENDER if job.tracks_of else TASK_INFER
     for planned in plan.ranges:
         self.go_on(follows, FrameBatch(job_id=plan.job_id, start=planned.start, stop=planned.stop))
+        hit("split.between_messages", f"{plan.job_id}/{planned.start:08d}")
     self.finish_step(reference)
     return len(plan.ranges)

@@ -22,6 +22,7 @@ from schema.errors import (
     SourceMissing,
     TransientError,
 )
+from schema.failpoint import hit
 from schema.manifest import State
 from schema.messages import FrameBatch, JobReference
 from schema.queue import send
@@ -124,6 +125,7 @@ class FleetTask(Task):  # type: ignore[misc]
     def finish(self, batch: FrameBatch, units: int) -> None:
         """Mark a batch as done; the last one of its step sends what follows."""
         if progress().finish(batch.job_id, self.step, batch.unit, units):
+            hit(f"{self.step}.after_claim", f"{batch.job_id}/{batch.unit}")
             self.go_on(self.following, JobReference(job_id=batch.job_id))
 
     def finish_step(self, reference: JobReference) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from schema.failpoint import hit
 from schema.manifest import Manifest, People, ResultObject, Results, State, StepReport, Stitched
 from schema.messages import VideoJob
 from schema.names import ANNOTATED, TRACKS, JobKeys
@@ -44,6 +45,7 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
         "dead_ranges": sorted(given_up),
         "results": results,
     }
+    hit("publish.before_manifest", keys.manifest)
     end(store, Manifest.model_validate(facts))
     return keys.manifest
 
@@ -67,6 +69,7 @@ def _annotate(
     left_out = [(first, stop) for info, first, stop in counted if info is None]
     made = [path, *make_gallery(path, tracks, work, left_out)]
     for each in made:
+        hit("publish.before_result", keys.result(each.name))
         store.put_new_file(keys.result(each.name), each, _CONTENT_TYPES[each.suffix])
     return [describe(keys, each.name, each) for each in made], missing
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from schema.errors import NoFrames
+from schema.failpoint import hit
 from schema.manifest import ResultObject, Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
@@ -47,6 +48,7 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
     results = []
     for path, content_type in packed(folder):
         name = path.relative_to(folder).as_posix()
+        hit("stitch.before_result", keys.result(name))
         store.put_new_file(keys.result(name), path, content_type)
         results.append(describe(keys, name, path))
     stitched = Stitched(
@@ -60,6 +62,7 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
         people=made.reports,
         results=tuple(results),
     )
+    hit("stitch.before_stitched", keys.stitched())
     store.put_new(keys.stitched(), stitched.to_json(), "application/json")
     return stitched
 

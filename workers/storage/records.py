@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from schema.errors import PosefleetError
+from schema.failpoint import hit
 from schema.manifest import Failure, Manifest, State, Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
@@ -58,6 +59,7 @@ def end(store: ObjectStore, manifest: Manifest) -> bool:
     """Publish the manifest of a job and drop its pieces; false when the job had ended already."""
     keys = JobKeys(manifest.job_id)
     first = store.put_new(keys.manifest, manifest.to_json(), "application/json")
+    hit("publish.after_manifest", keys.manifest)
     store.delete([found.key for found in store.objects(f"{keys.prefix}render/")])
     return first
 
