@@ -72,6 +72,8 @@ class FleetTask(Task):  # type: ignore[misc]
 
     abstract = True
     max_retries = 8
+    default_retry_delay = 0
+    """A batch whose process was lost is tried again at once; Celery would wait three minutes."""
     message_type: ClassVar[type[JobReference] | type[FrameBatch]] = JobReference
     step: ClassVar[str] = ""
     following: ClassVar[str] = ""

@@ -32,8 +32,8 @@ class S3Store:
             aws_access_key_id=settings.s3_access_key_id,
             aws_secret_access_key=settings.s3_secret_access_key,
             config=Config(
-                connect_timeout=5,
-                read_timeout=30,
+                connect_timeout=min(5, settings.s3_timeout_s),
+                read_timeout=settings.s3_timeout_s,
                 retries={"max_attempts": 5, "mode": "standard"},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
