@@ -154,7 +154,7 @@ def test_nothing_depends_on_results_of_tasks(ground: Ground, undisturbed, record
     ground.start("infer-brief", POSEFLEET_TEST="1")
     job = ground.job()
     wait_for([job])
-    kept = [key for key in ground.redis.scan_iter("*celery-task-meta*")]
+    kept = list(ground.redis.scan_iter("*celery-task-meta*"))
     record.exactly("results of tasks in Redis", len(kept), 0)
     assert make_app(ground.fleet.settings).conf.task_ignore_result
     check(ground, [job], undisturbed)
