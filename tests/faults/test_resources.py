@@ -25,10 +25,7 @@ pytestmark = pytest.mark.stack
 WAIT_S = 150
 SOAK_S = float(os.environ.get("POSEFLEET_FAULTS_SOAK_S", "180"))
 _REDUCING = ",".join((QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH))
-_FAKETIME = tuple(f"/usr/lib/{machine}-linux-gnu/faketime/libfaketime.so.1" for machine in ("x86_64", "aarch64"))
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-)
+_FAKETIME = tuple(f"/usr/lib/{name}-linux-gnu/faketime/libfaketime.so.1" for name in ("x86_64", "aarch64"))
 
 
 @row(23, "device out of memory, then lost")
