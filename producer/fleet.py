@@ -2,22 +2,28 @@
 
 import secrets
 import shutil
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from producer.job import Job, Status, StepProgress
 from producer.models import models_for
-from schema.errors import ConfigurationError, SourceMissing
+from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing
 from schema.manifest import Failure, Manifest, State
-from schema.messages import JobReference, Source, VideoJob
-from schema.names import TASK_SPLIT, JobKeys
+from schema.messages import Source, VideoJob, messages_of
+from schema.names import TASK_SPLIT, WHOLE, JobKeys
 from schema.options import Options
 from schema.pictures import SUFFIX
 from schema.plan import Plan
-from schema.queue import make_app, send
+from schema.queue import make_app, send, step_of
 from schema.settings import Settings, current
+from workers.storage.ledger import Ledger
+from workers.storage.outage import Outage
 from workers.storage.progress import Progress
-from workers.storage.records import end_early
+from workers.storage.records import accept, end_early, purge
 from workers.storage.s3 import S3Store
+
+_POLL_S = 0.2
 
 
 class Fleet:
@@ -29,7 +35,8 @@ class Fleet:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or reachable()
         self.store = S3Store(self.settings)
-        self._progress = Progress(self.settings.redis_url)
+        self.progress = Progress(self.settings.redis_url)
+        self.ledger = Ledger(self.settings.redis_url)
         self._app = make_app(self.settings)
 
     def enqueue(
@@ -105,12 +112,32 @@ class Fleet:
     def _accept(self, job: VideoJob, *, missing: bool) -> None:
         """Write the job's record, then its message; a job that is under way or has ended gets no second one."""
         keys = JobKeys(job.job_id)
-        new = self.store.put_new(keys.job, job.to_json(), "application/json")
+        new = accept(self.store, job)
         if missing:
             error = Failure(reason=SourceMissing.reason, message=f"there is no {job.source.uri}")
             end_early(store=self.store, job=job, state=State.FAILED, error=error)
-        elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest)):
-            send(self._app, TASK_SPLIT, JobReference(job_id=job.job_id))
+        elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest) or self._sent(job.job_id)):
+            self._patiently(lambda: self.send(job.job_id, TASK_SPLIT, [WHOLE]))
+
+    def _sent(self, job_id: str) -> bool:
+        return bool(self.ledger.alive(job_id, step_of(TASK_SPLIT), [WHOLE]))
+
+    def send(self, job_id: str, task: str, units: Sequence[str], *, again: bool = False) -> None:
+        """Enter units of a job in the ledger and send their messages; ``again`` when the first ones were lost."""
+        self.progress.announce(job_id, step_of(task), units, again=again)
+        for message in messages_of(job_id, units):
+            send(self._app, task, message)
+
+    def _patiently(self, send: Callable[[], None]) -> None:
+        """Send, and wait when Redis is away or full; what is accepted stands in storage, so nothing gets lost.
+
+        Raises:
+            BrokerUnavailable: it took nothing for `patience_s`.
+        """
+        try:
+            send()
+        except BrokerUnavailable:
+            Outage("Redis", send).wait(self.settings.patience_s, sure=True)
 
     def job(self, job_id: str) -> "Job":
         """A job by its id.
@@ -147,23 +174,44 @@ class Fleet:
         return {name: StepProgress(self._frames_done(job.job_id, name), total) for name in names}
 
     def _frames_done(self, job_id: str, step: str) -> int:
-        units = self._progress.done(job_id, step)
+        units = self.progress.done(job_id, step)
         return sum(int(stop) - int(start) for start, stop in (unit.split("-") for unit in units))
 
     def _state(self, job_id: str, steps: dict[str, StepProgress]) -> State:
         if not steps:
-            return State.PLANNING if "split" in self._progress.started(job_id) else State.QUEUED
+            return State.PLANNING if "split" in self.progress.started(job_id) else State.QUEUED
         if "infer" in steps and steps["infer"].done < steps["infer"].total:
             return State.INFERRING
-        if "infer" in steps and not self._progress.done(job_id, "stitch"):
+        if "infer" in steps and not self.progress.done(job_id, "stitch"):
             return State.STITCHING
         render = steps.get("render")
         return State.RENDERING if render and render.done < render.total else State.PUBLISHING
 
     def cancel(self, job_id: str) -> bool:
-        """End a job without results; false when it had ended already. What runs stops at its next step."""
+        """End a job without results; false when it had ended already. What runs for it stops within seconds."""
         job = VideoJob.from_json(self.store.get(JobKeys(job_id).job))
-        return end_early(store=self.store, job=job, state=State.CANCELLED, error=None)
+        if self.store.head(JobKeys(job_id).manifest) is not None:
+            return False
+        end_early(store=self.store, job=job, state=State.CANCELLED, error=None)
+        self.progress.end(job_id)
+        return Manifest.from_json(self.store.get(JobKeys(job_id).manifest)).state is State.CANCELLED
+
+    def delete(self, job_id: str, *, wait_s: float = 15.0) -> int:
+        """Delete a job and all its objects, cancelling it first where it has not ended; how many objects.
+
+        The source stays.  What still runs for the job stops within seconds, and leaves nothing behind.
+
+        Raises:
+            SourceMissing: there is no such job.
+            StorageUnavailable, BrokerUnavailable
+        """
+        self.cancel(self.job(job_id).job_id)
+        end = time.monotonic() + wait_s
+        while job_id in self.ledger.running_jobs() and time.monotonic() < end:
+            time.sleep(_POLL_S)
+        deleted = purge(self.store, job_id)
+        self.ledger.close(job_id)
+        return deleted
 
     def fetch_result(self, job_id: str, name: str, path: Path) -> Path:
         """Download one result of an ended job to ``path``.
