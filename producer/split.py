@@ -44,6 +44,8 @@ def split(*, store: ObjectStore, job: VideoJob, aim: int) -> Plan:
 
 def make_plan(store: ObjectStore, job: VideoJob, aim: int) -> Plan:
     """Read the index of a job's video and cut its frames, or cut its list of pictures; store the windows' headers."""
+    if job.again_of:
+        return _repeated(store, job, job.again_of)
     if job.pictures:
         return plan_pictures(store, job)
     if job.tracks_of:
@@ -68,6 +70,13 @@ def _adopted(store: ObjectStore, job: VideoJob, parent: str) -> Plan:
     stitched = Stitched.from_json(store.get(JobKeys(parent).stitched()))
     mine = stitched.model_copy(update={"results": ()})
     store.put_new(JobKeys(job.job_id).stitched(), mine.to_json(), "application/json")
+    return Plan.from_json(store.get(JobKeys(parent).plan)).model_copy(update={"job_id": job.job_id})
+
+
+def _repeated(store: ObjectStore, job: VideoJob, parent: str) -> Plan:
+    """The plan and the headers of the job whose dead batches are done again."""
+    if (headers := store.get_or_none(JobKeys(parent).index)) is not None:
+        store.put_new(JobKeys(job.job_id).index, headers)
     return Plan.from_json(store.get(JobKeys(parent).plan)).model_copy(update={"job_id": job.job_id})
 
 

@@ -1,11 +1,13 @@
 """The task of the plan queue."""
 
+from schema.errors import FleetBusy
 from schema.failpoint import hit
-from schema.messages import FrameBatch, JobReference
+from schema.messages import JobReference
 from schema.names import TASK_INFER, TASK_RENDER, TASK_SPLIT
+from schema.queue import step_of
 from schema.settings import current
 from workers.app import app
-from workers.task import FleetTask, store
+from workers.task import FleetTask, progress, store
 
 
 class SplitTask(FleetTask):
@@ -24,11 +26,17 @@ def split(self: SplitTask, reference: JobReference) -> int:
     if ended(store(), reference.job_id):
         return 0
     job = read_job(store(), reference.job_id)
-    plan = stage.split(store=store(), job=job, aim=current().batch_frames)
-    hit("split.before_messages", f"{plan.job_id}/all")
     follows = TASK_RENDER if job.tracks_of else TASK_INFER
-    for planned in plan.ranges:
-        self.go_on(follows, FrameBatch(job_id=plan.job_id, start=planned.start, stop=planned.stop))
-        hit("split.between_messages", f"{plan.job_id}/{planned.start:08d}")
+    _leave_room(step_of(follows))
+    plan = stage.split(store=store(), job=job, aim=current().batch_frames)
+    hit("split.before_messages", f"{job.job_id}/all")
+    self.go_on(follows, job.job_id, plan.units)
     self.finish_step(reference)
     return len(plan.ranges)
+
+
+def _leave_room(step: str) -> None:
+    """Split no further video while as much waits as Redis is meant to hold."""
+    waiting, most = progress().outstanding(step), current().max_waiting
+    if waiting >= most:
+        raise FleetBusy(f"{waiting} batches wait for {step}, POSEFLEET_MAX_WAITING is {most}")

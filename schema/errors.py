@@ -5,7 +5,8 @@
     PosefleetError
     ├── TransientError            try again later, with back-off
     │   ├── StorageUnavailable    the object store did not answer, or not in full
-    │   └── BrokerUnavailable     Redis did not answer
+    │   ├── BrokerUnavailable     Redis did not answer
+    │   └── FleetBusy             as much waits as Redis is meant to hold
     └── PermanentError            never retried; the job or the command says why
         ├── VideoError            the upload cannot be read as a video (``reason`` names the kind)
         ├── PictureError          a file cannot be read as a picture
@@ -14,6 +15,7 @@
         ├── ModelError            the pose model is missing, damaged or not the one asked for
         ├── MessageError          a message of an unknown version or shape
         ├── DeadLetter            a batch has used up its attempts
+        ├── JobEnded              the job was cancelled, deleted or published while this worked on it
         └── ConfigurationError    a setting or an option is out of range
 
 Every constructor takes one message, so an error survives the trip through a JSON result.
@@ -43,6 +45,12 @@ class BrokerUnavailable(TransientError):
     """Redis did not answer."""
 
     reason = "broker_unavailable"
+
+
+class FleetBusy(TransientError):
+    """As much waits as Redis is meant to hold: a turn of its own does not count against a job."""
+
+    reason = "fleet_busy"
 
 
 class PermanentError(PosefleetError):
@@ -121,6 +129,12 @@ class DeadLetter(PermanentError):
     """A batch has used up its attempts."""
 
     reason = "dead_letter"
+
+
+class JobEnded(PermanentError):
+    """The job ended while something worked on it: that stops, and leaves nothing behind."""
+
+    reason = "job_ended"
 
 
 class ConfigurationError(PermanentError):

@@ -145,6 +145,8 @@ class Manifest(Record):
     options: dict[str, object] = {}
     tracks_of: str | None = None
     """Job whose tracks were drawn once more."""
+    again_of: str | None = None
+    """Job whose dead batches were done again."""
     software_version: str
     steps: dict[str, StepReport] = {}
     people: People = People()

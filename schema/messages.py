@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schema.names import range_name
+from schema.names import WHOLE, range_name
 from schema.options import Options
 from schema.record import Record
 
@@ -52,6 +53,8 @@ class VideoJob(Record):
     """Frames of one batch; chosen by the planner when absent. No part of the job's identity."""
     tracks_of: str | None = None
     """Job whose tracks are drawn once more, without the model."""
+    again_of: str | None = None
+    """Job whose dead batches are done again; the others are taken over."""
     nonce: str = ""
     """Set when the same work is asked for once more."""
 
@@ -66,6 +69,7 @@ class VideoJob(Record):
         pictures: bool = False,
         batch_frames: int | None = None,
         tracks_of: str | None = None,
+        again_of: str | None = None,
         nonce: str = "",
     ) -> Self:
         """A job whose id is the same for the same source version, options and models."""
@@ -77,6 +81,7 @@ class VideoJob(Record):
             "refiner": refiner and refiner.model_dump(mode="json"),
             "tracks_of": tracks_of,
             "nonce": nonce,
+            **({"again_of": again_of} if again_of else {}),
         }
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:20]
         return cls(
@@ -88,6 +93,7 @@ class VideoJob(Record):
             pictures=pictures,
             batch_frames=batch_frames,
             tracks_of=tracks_of,
+            again_of=again_of,
             nonce=nonce,
         )
 
@@ -104,7 +110,7 @@ class JobReference(Record):
 
     @property
     def unit(self) -> str:
-        return "all"
+        return WHOLE
 
 
 class FrameBatch(Record):
@@ -117,3 +123,13 @@ class FrameBatch(Record):
     @property
     def unit(self) -> str:
         return range_name(self.start, self.stop)
+
+
+def messages_of(job_id: str, units: Iterable[str]) -> list[JobReference | FrameBatch]:
+    """A message for each unit of a job: a frame range, or ``all``."""
+    return [_message(job_id, unit) for unit in units]
+
+
+def _message(job_id: str, unit: str) -> JobReference | FrameBatch:
+    start, dash, stop = unit.partition("-")
+    return FrameBatch(job_id=job_id, start=int(start), stop=int(stop)) if dash else JobReference(job_id=job_id)

@@ -22,6 +22,11 @@ TASK_QUEUES = {
     TASK_PUBLISH: QUEUE_PUBLISH,
 }
 
+STEPS = {task.rpartition(".")[2]: queue for task, queue in TASK_QUEUES.items()}
+"""Queue of each step."""
+TASK_OF = {task.rpartition(".")[2]: task for task in TASK_QUEUES}
+"""Task of each step."""
+
 MANIFEST = "manifest.json"
 TRACKS = "tracks.parquet"
 ANNOTATED = "annotated.mp4"
@@ -40,6 +45,15 @@ def range_name(start: int, stop: int) -> str:
     return f"{start:08d}-{stop:08d}"
 
 
+OPEN = "open/"
+"""Below it an empty object stands for every job that has not ended, so that finding them costs nothing."""
+LETTERS = "dead/"
+"""Below it an empty object stands for every job with dead letters."""
+JOBS = "jobs/"
+WHOLE = "all"
+"""The one unit of a step of the whole job."""
+
+
 @dataclass(frozen=True)
 class JobKeys:
     """Object keys of one job. All are pure functions of the job id and a frame range."""
@@ -48,7 +62,7 @@ class JobKeys:
 
     @property
     def prefix(self) -> str:
-        return f"jobs/{self.job_id}/"
+        return f"{JOBS}{self.job_id}/"
 
     @property
     def job(self) -> str:
@@ -68,24 +82,50 @@ class JobKeys:
         return f"{self.prefix}index.bin"
 
     def poses(self, start: int, stop: int) -> str:
-        return f"{self.prefix}poses/{range_name(start, stop)}.npz"
+        return f"{self.poses_prefix}{range_name(start, stop)}.npz"
+
+    @property
+    def poses_prefix(self) -> str:
+        return f"{self.prefix}poses/"
 
     def piece(self, start: int, stop: int) -> str:
-        return f"{self.prefix}render/{range_name(start, stop)}.nut"
+        return f"{self.render_prefix}{range_name(start, stop)}.nut"
 
     def drawn(self, start: int, stop: int) -> str:
         """Says which annotated pictures a range gave: the pictures themselves are results."""
-        return f"{self.prefix}render/{range_name(start, stop)}.json"
+        return f"{self.render_prefix}{range_name(start, stop)}.json"
 
     def dead(self, step: str, start: int, stop: int) -> str:
-        return f"{self.prefix}dead/{step}-{range_name(start, stop)}.json"
+        return f"{self.dead_prefix}{step}-{range_name(start, stop)}.json"
+
+    @property
+    def dead_prefix(self) -> str:
+        return f"{self.prefix}dead/"
+
+    @property
+    def render_prefix(self) -> str:
+        return f"{self.prefix}render/"
+
+    @property
+    def results_prefix(self) -> str:
+        return f"{self.prefix}results/"
+
+    @property
+    def open(self) -> str:
+        """Stands until the job has ended and nothing is left to tidy up."""
+        return f"{OPEN}{self.job_id}"
+
+    @property
+    def letters(self) -> str:
+        """Stands while the job has dead letters."""
+        return f"{LETTERS}{self.job_id}"
 
     def stitched(self) -> str:
         """Facts of the stitch step: written after the tracks, so its presence says that they are complete."""
         return f"{self.prefix}stitched.json"
 
     def result(self, name: str) -> str:
-        return f"{self.prefix}results/{name}"
+        return f"{self.results_prefix}{name}"
 
 
 @dataclass(frozen=True)
@@ -102,11 +142,51 @@ class ProgressKeys:
         """Held by whoever enqueues what follows ``step``."""
         return f"posefleet:job:{self.job_id}:claim:{step}"
 
-    def attempts(self, step: str, unit: str) -> str:
-        """Counts how often a unit of work was started."""
-        return f"posefleet:job:{self.job_id}:attempts:{step}:{unit}"
+    @property
+    def attempts(self) -> str:
+        """Hash of how often each unit of work was started, and how often it stumbled over servers."""
+        return f"posefleet:job:{self.job_id}:attempts"
+
+    @property
+    def notes(self) -> str:
+        """Hash of what the last attempt of a unit ended with."""
+        return f"posefleet:job:{self.job_id}:notes"
+
+    @property
+    def ended(self) -> str:
+        """Set once the job has ended, so that what still runs for it stops."""
+        return f"posefleet:job:{self.job_id}:ended"
+
+    @property
+    def working(self) -> list[str]:
+        """All that is of no use once the job has ended."""
+        by_step = [key(step) for step in STEPS for key in (self.done, self.claim)]
+        return [*by_step, self.attempts, self.notes, self.times]
 
     @property
     def times(self) -> str:
         """Hash of first start and last end per step, seconds of the Redis server's clock."""
         return f"posefleet:job:{self.job_id}:times"
+
+
+class LedgerKeys:
+    """Redis keys of what the whole fleet has to do: which messages there are, and which of them are worked on."""
+
+    open = "posefleet:open"
+    """Sorted set of the jobs that have not ended, by the time something last happened."""
+    lock = "posefleet:sweeper"
+    """Held by the one sweeper that is active."""
+    server = "posefleet:server"
+    """Run id of the Redis server that the last sweep saw."""
+    channel = "posefleet:ended"
+    """Tells workers the ids of jobs that have ended."""
+
+    @staticmethod
+    def waiting(step: str) -> str:
+        """Sorted set of units whose message was sent, by the time from which it should be on the queue."""
+        return f"posefleet:waiting:{step}"
+
+    @staticmethod
+    def running(step: str) -> str:
+        """Sorted set of units that are worked on, by the time of their start."""
+        return f"posefleet:running:{step}"

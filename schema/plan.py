@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from schema.errors import MessageError
+from schema.names import range_name
 from schema.record import Record
 
 
@@ -88,6 +89,11 @@ class Plan(Record):
     sequential: bool = False
     """Time stamps do not order the frames, so one batch decodes the whole stream and counts."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> list[str]:
+        """The ranges as units of work."""
+        return [range_name(planned.start, planned.stop) for planned in self.ranges]
 
     def range_of(self, start: int, stop: int) -> FrameRange:
         """The planned range ``start..stop``.

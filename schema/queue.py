@@ -17,7 +17,9 @@ from schema.errors import BrokerUnavailable
 from schema.names import QUEUE_PLAN, QUEUES, TASK_PUBLISH, TASK_QUEUES, TASK_SPLIT, TASK_STITCH
 from schema.settings import Settings
 
-_KEY_PREFIX = "posefleet:"
+KEY_PREFIX = "posefleet:"
+_NO_EXCHANGE = Exchange("")
+"""The queue is the routing key: no table of bindings in Redis that could be lost."""
 _OF_THE_WHOLE_JOB = (TASK_SPLIT, TASK_STITCH, TASK_PUBLISH)
 
 
@@ -43,14 +45,13 @@ def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings; connects to nothing yet."""
     app = Celery("posefleet", broker=settings.redis_url, include=["workers.tasks", "producer.tasks"])
     app.conf.update(
-        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+        task_queues=[Queue(name, _NO_EXCHANGE, routing_key=name) for name in QUEUES],
         task_default_queue=QUEUE_PLAN,
         task_create_missing_queues=False,
         task_routes={task: {"queue": queue} for task, queue in TASK_QUEUES.items()},
         task_serializer="json",
         accept_content=["json"],
         task_acks_late=True,
-        task_acks_on_failure_or_timeout=True,
         task_reject_on_worker_lost=False,
         task_ignore_result=True,
         task_soft_time_limit=settings.task_soft_limit_s,
@@ -75,12 +76,13 @@ def make_app(settings: Settings) -> Celery:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 5,
-            "global_keyprefix": _KEY_PREFIX,
+            "global_keyprefix": KEY_PREFIX,
         },
         visibility_timeout=settings.visibility_timeout_s,
         result_expires=86_400,
     )
-    app.conf.update(dict.fromkeys(("task_retry_on_worker_lost", "task_acks_on_failure", "task_acks_on_timeout"), True))
+    app.conf.update(dict.fromkeys(("task_retry_on_worker_lost", "task_acks_on_failure"), True))
+    app.conf.update(task_acks_on_timeout=False)
     return app
 
 
@@ -92,11 +94,25 @@ def send(app: Celery, task: str, message: Message) -> None:
     """
     readable = f"job {message.job_id} {_words(message)}"
     options: dict[str, Any] = {"queue": TASK_QUEUES[task], "argsrepr": f"({readable})", "kwargsrepr": "{}"}
-    task_id = f"{task.rpartition('.')[2]}-{message.job_id}-{message.unit}"
+    task_id = f"{step_of(task)}-{message.job_id}-{message.unit}"
     try:
         app.send_task(task, args=[message.to_message()], task_id=task_id, retry=True, **options)
     except (OperationalError, BrokerError, RedisError, OSError) as error:
-        raise BrokerUnavailable(f"Redis took no message for {task}: {type(error).__name__}") from error
+        full = "maxmemory" in str(error)
+        why = "it is full: give it more memory, or wait until work is done" if full else type(error).__name__
+        raise BrokerUnavailable(f"Redis took no message for {task}: {why}") from error
+
+
+def step_of(task: str) -> str:
+    """The step that a task does."""
+    return task.rpartition(".")[2]
+
+
+def unit_of(task_id: str) -> tuple[str, str, str]:
+    """Step, job id and unit of a message with the id ``task_id``; empty where it is none of ours."""
+    step, _, rest = task_id.partition("-")
+    job_id, _, unit = rest.partition("-")
+    return step, job_id, unit
 
 
 def _words(message: Message) -> str:

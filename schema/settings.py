@@ -54,7 +54,20 @@ class Settings(BaseSettings):
         description="an unacknowledged message is delivered again after; steps of a whole job may take 0.95 of it",
     )
     max_attempts: int = Field(3, ge=1, description="starts of one batch before it is a dead letter")
+    max_stumbles: int = Field(
+        10, ge=1, description="transient errors of one batch, while servers answer, before it is a dead letter"
+    )
     retry_backoff_s: float = Field(1.0, ge=0, description="first wait after a transient error; doubles, with jitter")
+    patience_s: float = Field(
+        30.0, ge=0, description="how long a task or an enqueue waits for Redis or S3 before it gives its turn back"
+    )
+    max_waiting: int = Field(500_000, ge=1, description="batches on the queues beyond which no further video is split")
+    sweep_interval_s: float = Field(60.0, gt=0, description="from one sweep to the next")
+    lost_after_s: float = Field(
+        20.0, gt=0, description="a message that nobody has is sent again after; longer than a process takes to start"
+    )
+    quiet_s: float = Field(600.0, gt=0, description="jobs with no news for so long are compared with storage")
+    retention_days: float | None = Field(None, gt=0, description="ended jobs are deleted after; none keeps them")
     soft_shutdown_s: float = Field(20.0, ge=0, description="time for running tasks after SIGTERM")
     cache_dir: Path = Field(
         default_factory=lambda: _folder("XDG_CACHE_HOME", ".cache"), description="models and compiled code"

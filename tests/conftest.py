@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from producer import Fleet
+from producer.stack.process import Child, answers, free_port
+from producer.stack.servers import redis_command
 from producer.stack.stack import Stack
 from schema.errors import ModelError
 from schema.messages import ModelIdentity
@@ -13,7 +15,7 @@ from schema.settings import Settings
 from workers.models.store import identity
 
 REQUIRE_ALL = bool(os.environ.get("POSEFLEET_TEST_REQUIRE_ALL"))
-VISIBILITY_S = 12
+VISIBILITY_S = 24
 
 
 def skip_or_fail(why: str) -> None:
@@ -34,12 +36,24 @@ def model() -> ModelIdentity:
 
 
 @pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis server without workers."""
+    data, port = tmp_path_factory.mktemp("redis"), free_port(6379, {6379})
+    child = Child(redis_command(data, port), data)
+    try:
+        child.wait_until(lambda: answers(port), 20)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        child.kill()
+
+
+@pytest.fixture(scope="session")
 def stack(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole fleet with a data folder of its own and a short visibility timeout."""
     changed = {
         "POSEFLEET_DATA_DIR": str(tmp_path_factory.mktemp("data")),
-        "POSEFLEET_TASK_SOFT_LIMIT_S": "9",
-        "POSEFLEET_TASK_LIMIT_S": "10",
+        "POSEFLEET_TASK_SOFT_LIMIT_S": "18",
+        "POSEFLEET_TASK_LIMIT_S": "20",
         "POSEFLEET_VISIBILITY_TIMEOUT_S": str(VISIBILITY_S),
         "FLOWER_UNAUTHENTICATED_API": "true",
     }

@@ -1,21 +1,21 @@
-"""What all tasks share: attempts, retries by class of error, what a failure does to the job, a line in the log."""
+"""What all tasks share: turns, attempts, retries by class of error, what a failure does to the job, a log line."""
 
 import logging
 import random
 import time
 from contextlib import suppress
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
 
 from schema.errors import (
-    BrokerUnavailable,
     ConfigurationError,
     DeadLetter,
+    FleetBusy,
+    JobEnded,
     MessageError,
     ModelError,
     SourceChanged,
@@ -24,13 +24,16 @@ from schema.errors import (
 )
 from schema.failpoint import hit
 from schema.manifest import State
-from schema.messages import FrameBatch, JobReference
-from schema.queue import send
+from schema.messages import FrameBatch, JobReference, messages_of
+from schema.names import JobKeys
+from schema.queue import send, step_of
 from schema.settings import current
 
 if TYPE_CHECKING:
+    from workers.storage.outage import Outage
     from workers.storage.port import ObjectStore
     from workers.storage.progress import Progress
+    from workers.watch import Watch
 
 log = logging.getLogger("posefleet")
 
@@ -55,23 +58,32 @@ def progress() -> "Progress":
     return Progress(current().redis_url)
 
 
-def work_folder() -> "TemporaryDirectory[str]":
-    """A folder for one task, removed at its end."""
-    root = Path(current().data_dir) / "work"
-    root.mkdir(parents=True, exist_ok=True)
-    return TemporaryDirectory(dir=root)
+@cache
+def watch() -> "Watch":
+    """What stops this process's task when its job ends."""
+    from workers.watch import Watch
+
+    return Watch(progress())
+
+
+@cache
+def outages() -> "tuple[Outage, ...]":
+    """The servers that a task can wait for."""
+    from workers.storage.outage import Outage
+
+    return Outage("Redis", progress().ping), Outage("object storage", partial(store().head, "ready"))
 
 
 class FleetTask(Task):  # type: ignore[misc]
     """Base of all tasks. Each takes one message and returns a small key.
 
-    Transient errors are retried with back-off and jitter and are no attempt of the batch; running into the time
-    limit is.  Any other error ends the unit: a batch becomes a dead letter and the job goes on without it, a step
-    of the whole job fails the job.
+    What passes is tried again: a transient error is no attempt of the batch, and none counts while a server is away;
+    running into the time limit and losing the process are attempts.  Any other error ends the unit: a batch becomes
+    a dead letter and the job goes on without it, a step of the whole job fails the job.
     """
 
     abstract = True
-    max_retries = 8
+    max_retries = None
     default_retry_delay = 0
     """A batch whose process was lost is tried again at once; Celery would wait three minutes."""
     message_type: ClassVar[type[JobReference] | type[FrameBatch]] = JobReference
@@ -80,39 +92,83 @@ class FleetTask(Task):  # type: ignore[misc]
     """Task that follows a step of batches."""
 
     def __call__(self, message: dict[str, object]) -> Any:
-        """Count the attempt, run the task, log how long it took; try again later when the error may pass."""
+        """Ask for a turn, run the task, log how long it took; try again later when the error may pass."""
         asked = self.message_type.from_message(message)
         try:
             return self._attempt(asked)
+        except FleetBusy as error:
+            raise self._later(asked, error, stumbled=False) from error
         except TransientError as error:
-            self._take_back(asked)
-            raise self.retry(exc=error, countdown=self._back_off()) from error
+            raise self._later(asked, error, stumbled=not self._wait_out()) from error
         except SoftTimeLimitExceeded as error:
-            raise self.retry(exc=error, countdown=self._back_off()) from error
+            raise self._later(asked, error, stumbled=None) from error
+        except JobEnded:
+            log.info("%s job=%s unit=%s stopped: the job has ended", self.step, asked.job_id, asked.unit)
+            self._leave(asked)
 
     def _attempt(self, asked: Any) -> Any:
-        attempt = progress().start(asked.job_id, self.step, asked.unit)
-        if attempt > current().max_attempts:
-            raise DeadLetter(f"{self.step} {asked.unit} was started {attempt - 1} times without an end")
         began = time.monotonic()
-        result = self.run(asked)
+        if (attempt := self._turn(asked)) is None:
+            return None
+        if attempt > current().max_attempts:
+            last = progress().note(asked.job_id, self.step, asked.unit) or "its process was lost each time"
+            raise DeadLetter(f"{self.step} {asked.unit} was started {attempt - 1} times without an end; {last}")
+        with watch().over(asked.job_id):
+            result = self.run(asked)
         log.info("%s job=%s unit=%s %.2f s", self.step, asked.job_id, asked.unit, time.monotonic() - began)
         return result
 
-    def _take_back(self, asked: Any) -> None:
-        """A transient error is nobody's fault: it is no attempt of the batch."""
-        with suppress(BrokerUnavailable):
-            progress().take_back(asked.job_id, self.step, asked.unit)
+    def _turn(self, asked: Any) -> int | None:
+        """Number of this attempt; none when there is nothing to do."""
+        delivery = self.request.delivery_info or {}
+        fresh = not (self.request.retries or delivery.get("redelivered"))
+        start = progress().start(asked.job_id, self.step, asked.unit, fresh=fresh, within_s=self._limit_s())
+        if start.attempt:
+            return start.attempt
+        log.info("%s job=%s unit=%s left out: %s", self.step, asked.job_id, asked.unit, start.turn.value)
+        return None
+
+    def _limit_s(self) -> float:
+        """After this nobody works on a unit any more."""
+        return float(self.time_limit or current().task_limit_s)
+
+    def _wait_out(self) -> bool:
+        """Wait while a server is away, within the time that a task has; whether one was."""
+        patience = min(current().patience_s, current().task_soft_limit_s / 3)
+        with suppress(SoftTimeLimitExceeded):
+            return max(outage.wait(patience) for outage in outages())
+        return True
+
+    def _later(self, asked: Any, error: BaseException, *, stumbled: bool | None) -> BaseException:
+        """Send the message again for later; what to raise."""
+        delay = self._back_off()
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        with suppress(TransientError):
+            why = f"the last time: {said}, on {self._worker()}"
+            stumbles = progress().put_back(asked.job_id, self.step, asked.unit, delay, why, stumbled=stumbled)
+            if stumbles > current().max_stumbles:
+                return DeadLetter(f"{self.step} {asked.unit} was tried {stumbles} times; {why}")
+        retry: BaseException = self.retry(exc=error, countdown=delay, throw=False)
+        return retry
 
     def _back_off(self) -> float:
         """Seconds to wait: exponential with full jitter."""
-        longest = min(_LONGEST_WAIT_S, current().retry_backoff_s * 2**self.request.retries)
+        longest = min(_LONGEST_WAIT_S, current().retry_backoff_s * 2 ** min(self.request.retries, 10))
         return random.uniform(0, longest)
+
+    def _worker(self) -> str:
+        return getattr(self.request, "hostname", "") or "this process"
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Make a dead letter of a batch, or end the job."""
         if isinstance(exc, MessageError):
             log.error("%s refused: %s", self.step, exc)
+            return
+        if isinstance(exc, TimeLimitExceeded | WorkerLostError):
+            log.error("%s %s lost its process, and is tried again: %s", self.step, task_id, exc)
+            return
+        if isinstance(exc, TransientError):
+            log.error("%s could not be sent again, the sweeper will: %s", self.step, exc)
             return
         asked = self.message_type.from_message(args[0])
         if isinstance(asked, FrameBatch) and not isinstance(exc, _ENDS_THE_JOB):
@@ -120,15 +176,18 @@ class FleetTask(Task):  # type: ignore[misc]
         else:
             self._end_job(asked.job_id, exc)
 
-    def go_on(self, task: str, message: Any) -> None:
+    def go_on(self, task: str, job_id: str, units: list[str]) -> None:
         """Send what follows."""
-        send(self.app, task, message)
+        progress().announce(job_id, step_of(task), units)
+        for message in messages_of(job_id, units):
+            send(self.app, task, message)
+            hit(f"{self.step}.between_messages", f"{job_id}/{message.unit}")
 
     def finish(self, batch: FrameBatch, units: int) -> None:
         """Mark a batch as done; the last one of its step sends what follows."""
-        if progress().finish(batch.job_id, self.step, batch.unit, units):
+        if progress().finish(batch.job_id, self.step, batch.unit, units, step_of(self.following)):
             hit(f"{self.step}.after_claim", f"{batch.job_id}/{batch.unit}")
-            self.go_on(self.following, JobReference(job_id=batch.job_id))
+            send(self.app, self.following, JobReference(job_id=batch.job_id))
 
     def finish_step(self, reference: JobReference) -> None:
         """Note the end of a step of the whole job."""
@@ -139,13 +198,23 @@ class FleetTask(Task):  # type: ignore[misc]
         from workers.storage.records import read_plan
 
         log.error("%s job=%s unit=%s is a dead letter: %s", self.step, batch.job_id, batch.unit, exc)
-        worker = getattr(self.request, "hostname", "") or ""
-        bury(store=store(), step=self.step, batch=batch, error=exc, trace=trace, worker=worker)
+        bury(store=store(), step=self.step, batch=batch, error=exc, trace=trace, worker=self._worker())
         plan = read_plan(store(), batch.job_id)
-        self.finish(batch, len(plan.ranges))
+        with suppress(JobEnded):
+            self.finish(batch, len(plan.ranges))
 
     def _end_job(self, job_id: str, exc: BaseException) -> None:
         from workers.storage.records import end_early, failure, read_job
 
+        if store().head(JobKeys(job_id).job) is None:
+            return
         log.error("%s job=%s failed: %s", self.step, job_id, exc)
         end_early(store=store(), job=read_job(store(), job_id), state=State.FAILED, error=failure(exc))
+        progress().end(job_id)
+
+    def _leave(self, asked: Any) -> None:
+        """Clear up after a task whose job has ended."""
+        from workers.storage.records import tidy
+
+        progress().leave(asked.job_id, self.step, asked.unit)
+        tidy(store(), asked.job_id)

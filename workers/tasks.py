@@ -11,11 +11,12 @@ from pathlib import Path
 from celery.signals import worker_process_init, worker_ready
 
 from schema.messages import FrameBatch, JobReference, VideoJob
-from schema.names import TASK_INFER, TASK_PUBLISH, TASK_RENDER, TASK_STITCH
+from schema.names import TASK_INFER, TASK_PUBLISH, TASK_RENDER, TASK_STITCH, WHOLE
 from schema.plan import Plan
 from schema.settings import current
 from workers.app import app
-from workers.task import FleetTask, progress, store, work_folder
+from workers.task import FleetTask, progress, store
+from workers.work import clear_work, work_folder
 
 
 class InferTask(FleetTask):
@@ -33,11 +34,10 @@ class StitchTask(FleetTask):
 
     def go_on_with(self, job: VideoJob, plan: Plan) -> None:
         """Send a render message per range, or publish when nothing is to be rendered."""
-        if not job.options.render:
-            self.go_on(TASK_PUBLISH, JobReference(job_id=job.job_id))
-            return
-        for planned in plan.ranges:
-            self.go_on(TASK_RENDER, FrameBatch(job_id=job.job_id, start=planned.start, stop=planned.stop))
+        if job.options.render:
+            self.go_on(TASK_RENDER, job.job_id, plan.units)
+        else:
+            self.go_on(TASK_PUBLISH, job.job_id, [WHOLE])
 
 
 class RenderTask(FleetTask):
@@ -58,15 +58,17 @@ class PublishTask(FleetTask):
 def infer(self: InferTask, batch: FrameBatch) -> str | None:
     """Find people in a frame range."""
     from workers.models.loaded import engine_for
+    from workers.stages import again, pictures
     from workers.stages import infer as videos
-    from workers.stages import pictures
     from workers.storage.records import ended, read_job, read_plan
 
     if ended(store(), batch.job_id):
         return None
     job, plan = read_job(store(), batch.job_id), read_plan(store(), batch.job_id)
     wanted = plan.range_of(batch.start, batch.stop)
-    if job.pictures:
+    if (adopted := again.adopt(store(), job, wanted)) is not None:
+        key = adopted
+    elif job.pictures:
         key = pictures.infer(store=store(), load_engine=engine_for, job=job, wanted=wanted)
     else:
         key = videos.infer(store=store(), load_engine=engine_for, job=job, plan=plan, wanted=wanted)
@@ -126,12 +128,16 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
     stitched = read_stitched(store(), reference.job_id)
     times = progress().times(reference.job_id)
     with work_folder() as work:
-        return stage.publish(store=store(), job=job, plan=plan, stitched=stitched, times=times, work=Path(work))
+        key = stage.publish(store=store(), job=job, plan=plan, stitched=stitched, times=times, work=Path(work))
+    self.finish_step(reference)
+    progress().end(reference.job_id)
+    return key
 
 
 @worker_process_init.connect
 def warm_up(**_: object) -> None:
     """Load the model before a process takes a message, and meanwhile what the first message needs last."""
+    clear_work()
     if current().warm_model:
         from workers.models.loaded import warm
 

@@ -123,6 +123,7 @@ class Stack:
             self._run(self._worker("infer", QUEUE_INFER, cores, model=True)),
             self._run(self._worker("other", others, cores, model=False)),
             self._run(self._flower()),
+            self._run(self._sweeper()),
         ]
         for worker in started[:2]:
             self._await_worker(worker, cores)
@@ -163,6 +164,10 @@ class Stack:
             *("--address=127.0.0.1", f"--port={port}", "--persistent=False"),
         ]
         return Command("flower", arguments, {**self.addresses.environment(), "PYTHONPATH": _with_project()})
+
+    def _sweeper(self) -> Command:
+        environment = {**self.addresses.environment(), "PYTHONPATH": _with_project()}
+        return Command("sweeper", [sys.executable, "-m", "producer", "sweep"], environment)
 
     def _run(self, command: Command) -> Child:
         child = Child(command, self._logs)

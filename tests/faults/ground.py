@@ -25,10 +25,10 @@ from schema.settings import Settings
 from tests.support.proxy import Faults, Proxy
 from tests.support.s3_proxy import S3Faults, S3Proxy
 
-VISIBILITY_S, SOFT_SHUTDOWN_S = 12, 3
+VISIBILITY_S, SOFT_SHUTDOWN_S, LOST_AFTER_S = 12, 3, 10
 KEY_ID, SECRET = "posefleet", "of-the-tests"
 OTHERS = ",".join((QUEUE_PLAN, QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH))
-USUAL = ("infer-1", "infer-2", "other")
+USUAL = ("infer-1", "infer-2", "other", "sweeper")
 _NOTED = "infer.start=note;infer.after_put=note;publish.before_manifest=note;publish.after_manifest=note"
 LIMITS: dict[str, object] = {
     "task_soft_limit_s": 9,
@@ -37,6 +37,8 @@ LIMITS: dict[str, object] = {
     "soft_shutdown_s": SOFT_SHUTDOWN_S,
     "retry_backoff_s": 0.2,
     "s3_timeout_s": 1.5,
+    "sweep_interval_s": 5,
+    "lost_after_s": LOST_AFTER_S,
     "model": "multipose-lightning",
 }
 
@@ -175,7 +177,8 @@ class Ground:
         """Start workers by name, ``infer-…`` with the model, and wait until they consume."""
         started = self.launch(*names, queues=queues, processes=processes, **environment)
         for child in started:
-            self.stack._await_worker(child, processes)
+            if child.name != "sweeper":
+                self.stack._await_worker(child, processes)
         return started
 
     def launch(self, *names: str, queues: str = "", processes: int = 1, **environment: str) -> list[Child]:
@@ -185,7 +188,8 @@ class Ground:
     def _launch(self, name: str, queues: str, processes: int, environment: dict[str, str]) -> Child:
         model = name.startswith("infer")
         queues = queues or (QUEUE_INFER if model else OTHERS)
-        command = self.stack._worker(name, queues, processes, model=model)
+        sweeper = name == "sweeper"
+        command = self.stack._sweeper() if sweeper else self.stack._worker(name, queues, processes, model=model)
         limits = {f"POSEFLEET_{key}".upper(): str(value) for key, value in LIMITS.items()}
         mine = {
             **limits,

@@ -121,10 +121,9 @@ def test_the_same_enqueue_twice_does_no_second_work(finished, fleet, uri):
     again = fleet.enqueue(uri)
     assert again.job_id == finished.job_id
     time.sleep(1)
-    assert fleet._progress._redis.llen("posefleet:plan") == 0
+    assert fleet.progress.redis.llen("posefleet:plan") == 0
     assert {o.key: o.etag for o in fleet.store.objects(JobKeys(finished.job_id).prefix)} == before
-    attempts = fleet._progress._redis.get(f"posefleet:job:{finished.job_id}:attempts:split:all")
-    assert attempts == "1"
+    assert fleet.progress.redis.hget(f"posefleet:job:{finished.job_id}:attempts", "split:all") == "1"
 
 
 def test_pieces_are_gone_once_the_video_is_joined(finished, fleet):

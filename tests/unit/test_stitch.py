@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schema.errors import NoFrames
-from schema.messages import ModelIdentity, Source, VideoJob
+from schema.errors import NoFrames, SourceMissing, VideoError
+from schema.messages import FrameBatch, ModelIdentity, Source, VideoJob
 from schema.names import JobKeys
 from schema.options import Options
 from schema.plan import FrameRange, Plan, Stream
+from tests.support.memory import Memory
 from tests.support.people import person_at, range_of, together
 from workers.formats.poses import read_poses, write_poses
+from workers.stages.dead import bury
 from workers.stages.stitch import stitch
 
 FRAMES = 40
@@ -43,24 +45,6 @@ STREAM = Stream(
 )
 
 
-class Memory:
-    """An object store in memory: the first writer wins."""
-
-    bucket = "b"
-
-    def __init__(self):
-        self.objects = {}
-
-    def get_or_none(self, key):
-        return self.objects.get(key)
-
-    def put_new(self, key, body, content_type=""):
-        return self.objects.setdefault(key, body) is body
-
-    def put_new_file(self, key, path, content_type, bucket=None):
-        return self.put_new(key, path.read_bytes())
-
-
 def plan_of(cuts):
     ranges = [
         FrameRange(start=a, stop=b, first_pts=a, end_pts=b if b < FRAMES else None, seek_dts=None) for a, b in cuts
@@ -69,15 +53,20 @@ def plan_of(cuts):
 
 
 def stitched(cuts, folder, lost=(), short=0, order=None):
-    """Stitch the walk cut into ``cuts``; ranges in ``lost`` have no poses, ``short`` frames of each do not decode."""
+    """Stitch the walk cut into ``cuts``.
+
+    Ranges in ``lost`` were given up, but then somebody finished them; ``short`` frames of each do not decode.
+    """
     store = Memory()
     keys = JobKeys(JOB.job_id)
     for start, stop in order or cuts:
-        if (start, stop) not in lost:
-            poses = range_of(WALK[start : stop - short], start, planned=stop - start)
-            store.put_new(keys.poses(start, stop), write_poses(poses))
+        poses = range_of(WALK[start : stop - short], start, planned=stop - start)
+        store.put_new(keys.poses(start, stop), write_poses(poses))
+    for start, stop in lost:
+        batch = FrameBatch(job_id=JOB.job_id, start=start, stop=stop)
+        bury(store=store, step="infer", batch=batch, error=VideoError("broken"), trace="", worker="w")
     done = stitch(store=store, job=JOB, plan=plan_of(cuts), work=folder)
-    return done, store.objects[keys.result("tracks.parquet")]
+    return done, store.bodies[keys.result("tracks.parquet")]
 
 
 def everything(cuts, folder, options):
@@ -88,7 +77,7 @@ def everything(cuts, folder, options):
         store.put_new(keys.poses(start, stop), write_poses(range_of(WALK[start:stop], start)))
     folder.mkdir()
     stitch(store=store, job=job, plan=plan_of(cuts), work=folder)
-    return {key.rpartition("/")[2]: body for key, body in store.objects.items() if "/results/" in key}
+    return {key.rpartition("/")[2]: body for key, body in store.bodies.items() if "/results/" in key}
 
 
 @settings(max_examples=25, deadline=None)
@@ -146,7 +135,7 @@ def test_a_video_without_people_gives_an_empty_valid_table(tmp_path):
     keys = JobKeys(JOB.job_id)
     store.put_new(keys.poses(0, FRAMES), write_poses(range_of([together()] * FRAMES, 0)))
     done = stitch(store=store, job=JOB, plan=plan_of([(0, FRAMES)]), work=tmp_path)
-    table = pq.read_table(io.BytesIO(store.objects[keys.result("tracks.parquet")]))
+    table = pq.read_table(io.BytesIO(store.bodies[keys.result("tracks.parquet")]))
     assert (done.frames, done.tracks, table.num_rows) == (FRAMES, 0, 0)
     assert table.column_names[:4] == ["frame_index", "time_s", "track_id", "score"]
 
@@ -157,3 +146,8 @@ def test_poses_survive_the_trip():
     again = read_poses(body)
     assert write_poses(again) == body
     assert again.pts.tolist() == poses.pts.tolist()
+
+
+def test_a_range_that_is_not_there_though_nobody_gave_it_up_is_an_error(tmp_path):
+    with pytest.raises(SourceMissing, match="poses/00000000-00000040"):
+        stitch(store=Memory(), job=JOB, plan=plan_of([(0, FRAMES)]), work=tmp_path)

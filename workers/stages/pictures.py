@@ -21,8 +21,9 @@ from workers.formats.poses import read_poses, write_poses
 from workers.media.history import DrawnPerson
 from workers.media.pixels import Still
 from workers.media.stills import draw_still, kind_of_name, read_still
+from workers.stages.dead import body_of, dead_ranges
 from workers.stages.infer import joined
-from workers.stages.stitch import describe
+from workers.stages.results import write_result
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import read_pictures
@@ -90,7 +91,6 @@ def collect(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Sti
     if tally.frames == 0:
         why = f": {tally.broken[0].reason}" if tally.broken else ""
         raise NoFrames(f"none of the {len(listed.pictures)} pictures could be read{why}")
-    store.put_new_file(keys.result(COCO), path, "application/json")
     stitched = Stitched(
         frames=tally.frames,
         tracks=0,
@@ -98,7 +98,7 @@ def collect(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Sti
         first_indexes=tuple(planned.start for planned in plan.ranges),
         dead_ranges=tuple(tally.dead),
         broken=tuple(tally.broken),
-        results=(describe(keys, COCO, path),),
+        results=(write_result(store, keys, COCO, path, "application/json"),),
     )
     store.put_new(keys.stitched(), stitched.to_json(), "application/json")
     return stitched
@@ -107,8 +107,9 @@ def collect(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Sti
 def _write(store: ObjectStore, job: VideoJob, plan: Plan, listed: PictureList, writer: CocoWriter) -> _Tally:
     """Write the people of all ranges in order."""
     tally, keys, ids = _Tally(), JobKeys(job.job_id), listed.image_ids
+    dead = dead_ranges(store, job.job_id, "infer")
     for planned in plan.ranges:
-        body = store.get_or_none(keys.poses(planned.start, planned.stop))
+        body = body_of(store, keys.poses(planned.start, planned.stop), planned, dead)
         if body is None:
             tally.dead.append((planned.start, planned.stop))
             continue
@@ -127,7 +128,7 @@ def draw(*, store: ObjectStore, job: VideoJob, wanted: FrameRange, work: Path) -
     key = keys.drawn(wanted.start, wanted.stop)
     if store.head(key) is None:
         listed = read_pictures(store, job)
-        body = store.get_or_none(keys.poses(wanted.start, wanted.stop))
+        body = body_of(store, keys.poses(wanted.start, wanted.stop), wanted, dead_ranges(store, job.job_id, "infer"))
         poses = [] if body is None else list(_of_range(read_poses(body)))
         drawn = [
             _annotated(store, keys, listed.pictures[index], people, _body(store, listed, index), job, work)
@@ -146,8 +147,7 @@ def _annotated(
     persons = [DrawnPerson(None, points, box) for points, box in zip(seen.keypoints, seen.boxes, strict=True)]
     draw_still(read_still(body), persons, job.options, path)
     name = f"annotated/{entry.name}" + ("" if entry.name.lower().endswith(suffix) else suffix)
-    store.put_new_file(keys.result(name), path, content_type)
-    return describe(keys, name, path)
+    return write_result(store, keys, name, path, content_type)
 
 
 def _of_range(poses: RangePoses) -> Iterator[tuple[int, tuple[int, int], FramePoses]]:

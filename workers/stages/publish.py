@@ -2,20 +2,24 @@
 
 from pathlib import Path
 
+from schema.errors import SourceMissing
 from schema.failpoint import hit
 from schema.manifest import Manifest, People, ResultObject, Results, State, StepReport, Stitched
 from schema.messages import VideoJob
 from schema.names import ANNOTATED, TRACKS, JobKeys
-from schema.plan import Plan
+from schema.plan import FrameRange, Plan
 from workers.media.gallery import make_gallery
+from workers.media.painter import Painter
 from workers.media.writer import join
-from workers.stages.stitch import describe
-from workers.storage.port import ObjectStore
+from workers.stages.dead import dead_ranges
+from workers.stages.results import write_result
+from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import about, end, source_file
 
 _CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
+Ranges = set[tuple[int, int]]
 Times = dict[str, tuple[float, float]]
 
 
@@ -24,11 +28,14 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
     keys = JobKeys(job.job_id)
     results, given_up = list(stitched.results), set(stitched.dead_ranges)
     if job.options.render:
-        annotated, unrendered = (
-            _drawn(store, plan, keys) if job.pictures else _annotate(store, job, plan, stitched, work)
-        )
-        results.extend(annotated)
-        given_up |= unrendered
+        missing = dead_ranges(store, job.job_id, "render")
+        if Painter(frozenset(job.options.style)).hides:
+            missing |= given_up
+        if job.pictures:
+            results += _drawn(store, job, plan, missing)
+        else:
+            results += _annotate(store, job, plan, stitched, missing, work)
+        given_up |= missing
     stream = {} if job.pictures else plan.stream.model_dump(exclude={"index", "frames"})
     facts = {
         **about(job),
@@ -51,34 +58,45 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
 
 
 def _annotate(
-    store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, work: Path
-) -> tuple[list[ResultObject], set[tuple[int, int]]]:
-    """Join the pieces that there are; the video, its pictures, and the ranges without a piece."""
+    store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, missing: Ranges, work: Path
+) -> list[ResultObject]:
+    """Join the pieces of all ranges that are not ``missing``: the video and its pictures."""
     keys = JobKeys(job.job_id)
-    found = {r: store.head(keys.piece(r.start, r.stop)) for r in plan.ranges}
-    pieces = [RangedFile(store, info) for info in found.values() if info is not None and info.size]
-    missing = {(r.start, r.stop) for r, info in found.items() if info is None}
+    found = [_piece(store, keys, planned, missing) for planned in plan.ranges]
+    pieces = [RangedFile(store, info) for info in found if info is not None and info.size]
     if not pieces:
-        return [], missing
+        return []
     path = work / ANNOTATED
     join(pieces, source_file(store, job), plan, job.options, path)
     tracks = work / TRACKS
     store.download(JobKeys(job.plan_of).result(TRACKS), tracks)
     stops = (*stitched.first_indexes[1:], stitched.frames)
-    counted = zip(found.values(), stitched.first_indexes, stops, strict=True)
+    counted = zip(found, stitched.first_indexes, stops, strict=True)
     left_out = [(first, stop) for info, first, stop in counted if info is None]
     made = [path, *make_gallery(path, tracks, work, left_out)]
-    for each in made:
-        hit("publish.before_result", keys.result(each.name))
-        store.put_new_file(keys.result(each.name), each, _CONTENT_TYPES[each.suffix])
-    return [describe(keys, each.name, each) for each in made], missing
+    return [write_result(store, keys, each.name, each, _CONTENT_TYPES[each.suffix]) for each in made]
 
 
-def _drawn(store: ObjectStore, plan: Plan, keys: JobKeys) -> tuple[list[ResultObject], set[tuple[int, int]]]:
-    """The annotated pictures that there are, and the ranges without any."""
-    lists = {(r.start, r.stop): store.get_or_none(keys.drawn(r.start, r.stop)) for r in plan.ranges}
-    drawn = [Results.from_json(body).results for body in lists.values() if body is not None]
-    return [result for results in drawn for result in results], {r for r, body in lists.items() if body is None}
+def _piece(store: ObjectStore, keys: JobKeys, planned: FrameRange, missing: Ranges) -> ObjectInfo | None:
+    """The piece of a range; none when it is one of the missing.
+
+    Raises:
+        SourceMissing: it is not there though nobody gave it up.
+    """
+    if (planned.start, planned.stop) in missing:
+        return None
+    key = keys.piece(planned.start, planned.stop)
+    if (info := store.head(key)) is None:
+        raise SourceMissing(f"there is no {key}")
+    return info
+
+
+def _drawn(store: ObjectStore, job: VideoJob, plan: Plan, missing: Ranges) -> list[ResultObject]:
+    """The annotated pictures of all ranges that are not ``missing``."""
+    keys = JobKeys(job.job_id)
+    there = [planned for planned in plan.ranges if (planned.start, planned.stop) not in missing]
+    lists = [Results.from_json(store.get(keys.drawn(each.start, each.stop))) for each in there]
+    return [result for each in lists for result in each.results]
 
 
 def _steps(times: Times, frames: int) -> dict[str, StepReport]:

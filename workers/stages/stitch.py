@@ -1,6 +1,5 @@
 """Stitch: the poses of all ranges, in order, to tracks, and everything that is made of tracks."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -10,13 +9,15 @@ import numpy as np
 
 from schema.errors import NoFrames
 from schema.failpoint import hit
-from schema.manifest import ResultObject, Stitched
+from schema.manifest import Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
 from schema.plan import FrameRange, Plan
 from workers.core.poses import NO_PEOPLE
 from workers.formats.poses import read_poses
+from workers.stages.dead import body_of, dead_ranges
 from workers.stages.products import About, make, packed
+from workers.stages.results import write_result
 from workers.stages.tracking import Frame
 from workers.storage.port import ObjectStore
 
@@ -47,10 +48,7 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
         raise NoFrames("no frame of the video could be decoded")
     results = []
     for path, content_type in packed(folder):
-        name = path.relative_to(folder).as_posix()
-        hit("stitch.before_result", keys.result(name))
-        store.put_new_file(keys.result(name), path, content_type)
-        results.append(describe(keys, name, path))
+        results.append(write_result(store, keys, path.relative_to(folder).as_posix(), path, content_type))
     stitched = Stitched(
         frames=made.frames,
         tracks=len(made.reports),
@@ -67,20 +65,13 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
     return stitched
 
 
-def describe(keys: JobKeys, name: str, path: Path) -> ResultObject:
-    """A result file as the manifest lists it."""
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return ResultObject(name=name, key=keys.result(name), size=path.stat().st_size, sha256=digest)
-
-
 def _frames(store: ObjectStore, plan: Plan, keys: JobKeys, tally: _Tally) -> Iterator[Frame]:
     """Every frame in order; those of a range that was given up show nobody."""
     time_base = Fraction(plan.stream.time_base)
-    index = 0
+    index, dead = 0, dead_ranges(store, keys.job_id, "infer")
     for planned in plan.ranges:
         tally.first_indexes.append(index)
-        body = store.get_or_none(keys.poses(planned.start, planned.stop))
+        body = body_of(store, keys.poses(planned.start, planned.stop), planned, dead)
         if body is None:
             tally.dead.append((planned.start, planned.stop))
             times = _planned_times(planned, plan)

@@ -15,6 +15,8 @@ class ObjectInfo:
     etag: str
     size: int
     """Bytes."""
+    modified_s: float = 0.0
+    """Seconds since 1970."""
 
 
 class RangeReader(Protocol):
@@ -67,4 +69,12 @@ class ObjectStore(RangeReader, Protocol):
 
     def delete(self, keys: list[str]) -> None:
         """Delete objects; those not there are no error."""
+        ...
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Names that stand between ``prefix`` and the next slash."""
+        ...
+
+    def abort_uploads(self, prefix: str, before_s: float) -> int:
+        """Give up uploads in parts below ``prefix`` that began before ``before_s`` (seconds since 1970); how many."""
         ...

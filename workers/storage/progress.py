@@ -1,84 +1,186 @@
-"""Progress of jobs in Redis: who is done, who goes on, how often a unit was started. A cache: it may be wiped."""
+"""Progress of jobs in Redis, as tasks see it: who is done, who goes on, how often a unit was started.
 
-from collections.abc import Iterator
+A cache: it may be wiped at any time, `producer.sweep` makes it anew from storage.  A *unit* is a frame range, or
+``all`` for the steps of a whole job.  What was sent and what is worked on stands in the ledger (`LedgerKeys`).
+"""
+
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import redis
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
-from schema.errors import BrokerUnavailable
-from schema.names import ProgressKeys
+from schema.errors import BrokerUnavailable, JobEnded
+from schema.names import LedgerKeys, ProgressKeys
+from workers.storage import scripts
 
-_KEPT_S = 14 * 86_400
+KEPT_S = 14 * 86_400
 _CLAIM_S = 60
+_MOST_AT_ONCE = 1000
 
-#: Mark a unit as done; 1 for the one caller that completes the step, until its claim expires.
-_FINISH = """
-redis.call('SADD', KEYS[1], ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-local now = redis.call('TIME')
-redis.call('HSET', KEYS[3], ARGV[5] .. ':end', now[1] .. '.' .. string.format('%06d', now[2]))
-redis.call('EXPIRE', KEYS[3], ARGV[4])
-if redis.call('SCARD', KEYS[1]) < tonumber(ARGV[2]) then return 0 end
-if redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[3]) then return 1 end
-return 0
-"""
 
-#: Count a start of a unit; note the step's first start.
-_START = """
-local now = redis.call('TIME')
-redis.call('HSETNX', KEYS[2], ARGV[2] .. ':start', now[1] .. '.' .. string.format('%06d', now[2]))
-redis.call('EXPIRE', KEYS[2], ARGV[1])
-local count = redis.call('INCR', KEYS[1])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return count
-"""
+class Turn(Enum):
+    """What a task may do."""
+
+    GO = "go"
+    ENDED = "the job has ended"
+    TAKEN = "another process works on it"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Answer to a task that wants to begin."""
+
+    turn: Turn
+    attempt: int = 0
+    """Starts of the unit so far, this one included."""
+
+
+def connect(url: str) -> Any:
+    """A client whose calls end in time."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=15,
+        socket_connect_timeout=5,
+        socket_keepalive=True,
+        health_check_interval=5,
+        decode_responses=True,
+    )
 
 
 class Progress:
     """Counters and sets of jobs. Every method raises `BrokerUnavailable` when Redis does not answer."""
 
     def __init__(self, url: str) -> None:
-        self._redis: Any = redis.Redis.from_url(
-            url, socket_timeout=15, socket_connect_timeout=5, health_check_interval=5, decode_responses=True
-        )
-        self._finish = self._redis.register_script(_FINISH)
-        self._start = self._redis.register_script(_START)
+        self.redis = connect(url)
+        self._start = self.redis.register_script(scripts.START)
+        self._put_back = self.redis.register_script(scripts.PUT_BACK)
+        self._finish = self.redis.register_script(scripts.FINISH)
+        self._announce = self.redis.register_script(scripts.ANNOUNCE)
+        self._reopen = self.redis.register_script(scripts.REOPEN)
 
-    def start(self, job_id: str, step: str, unit: str) -> int:
-        """Note that a unit of work begins; how often it has begun so far, this time included."""
+    def announce(self, job_id: str, step: str, units: Iterable[str], *, again: bool = False) -> None:
+        """Enter units in the ledger; to be called before their messages are sent.
+
+        Args:
+            job_id: the job.
+            step: the step.
+            units: of the job.
+            again: they are sent once more, as their messages were lost.
+        """
+        members = [member(job_id, unit) for unit in units]
+        keys = [LedgerKeys.waiting(step), LedgerKeys.running(step), LedgerKeys.open]
+        with translated():
+            for first in range(0, len(members), _MOST_AT_ONCE):
+                batch = members[first : first + _MOST_AT_ONCE]
+                self._announce(keys=keys, args=[job_id, int(again), *batch])
+
+    def start(self, job_id: str, step: str, unit: str, *, fresh: bool, within_s: float) -> Start:
+        """Ask for a turn at a unit.
+
+        Args:
+            job_id: the job.
+            step: the step.
+            unit: of the job.
+            fresh: the message comes for the first time: then it is not worked on twice at once.
+            within_s: whoever began longer ago than this does not count.
+        """
+        keys, name = ProgressKeys(job_id), member(job_id, unit)
+        used = [*_ledger(step), keys.attempts, keys.times, keys.ended]
+        with translated():
+            said = int(
+                self._start(keys=used, args=[name, job_id, step, f"{step}:{unit}", int(fresh), within_s, KEPT_S])
+            )
+        return Start(Turn.GO, said) if said > 0 else Start(Turn.ENDED if said < 0 else Turn.TAKEN)
+
+    def put_back(self, job_id: str, step: str, unit: str, delay_s: float, why: str, *, stumbled: bool | None) -> int:
+        """Note that a unit is tried again later; how often it has stumbled so far.
+
+        Args:
+            job_id: the job.
+            step: the step.
+            unit: of the job.
+            delay_s: when its message will be on the queue.
+            why: goes into the dead letter, if there will be one.
+            stumbled: none leaves the start counted as an attempt; else it is none, and true counts as a stumble.
+        """
+        keys, name = ProgressKeys(job_id), member(job_id, unit)
+        used = [*_ledger(step), keys.attempts, keys.notes]
+        forgiven, counted = int(stumbled is not None), int(bool(stumbled))
+        with translated():
+            arguments: list[Any] = [name, job_id, f"{step}:{unit}", delay_s, why, forgiven, counted, KEPT_S]
+            return int(self._put_back(keys=used, args=arguments))
+
+    def note(self, job_id: str, step: str, unit: str) -> str:
+        """What the last attempt of a unit ended with; empty when nothing is known."""
+        with translated():
+            return str(self.redis.hget(ProgressKeys(job_id).notes, f"{step}:{unit}") or "")
+
+    def finish(self, job_id: str, step: str, unit: str, units: int, following: str | None = None) -> bool:
+        """Mark a unit as done; true for the one caller that may go on to ``following``, which is announced.
+
+        Whoever went on and died can be followed by another after a minute.
+
+        Raises:
+            JobEnded: the job has ended meanwhile.
+        """
         keys = ProgressKeys(job_id)
-        with _translated():
-            return int(self._start(keys=[keys.attempts(step, unit), keys.times], args=[_KEPT_S, step]))
+        used = [*_ledger(step), keys.done(step), keys.claim(step), keys.times]
+        arguments: list[Any] = [member(job_id, unit), job_id, unit, units, _CLAIM_S, KEPT_S, step]
+        follows = member(job_id, "all") if following else ""
+        with translated():
+            said = int(
+                self._finish(
+                    keys=[*used, LedgerKeys.waiting(following or step), keys.ended], args=[*arguments, follows]
+                )
+            )
+        if said < 0:
+            raise JobEnded(f"job {job_id} ended while {step} {unit} was under way")
+        return bool(said)
 
-    def take_back(self, job_id: str, step: str, unit: str) -> None:
-        """Do not count the last start: it ended for a reason outside the unit."""
-        with _translated():
-            self._redis.decr(ProgressKeys(job_id).attempts(step, unit))
+    def leave(self, job_id: str, step: str, unit: str) -> None:
+        """Note that nobody works on a unit any more."""
+        with translated():
+            self.redis.zrem(LedgerKeys.running(step), member(job_id, unit))
 
-    def finish(self, job_id: str, step: str, unit: str, units: int) -> bool:
-        """Mark a unit as done; true for the one caller that may go on to what follows the step."""
+    def reopen(self, job_id: str, step: str, unit: str, units: int) -> bool:
+        """Take a unit out of those done, unless the step is complete; whether that was possible."""
         keys = ProgressKeys(job_id)
-        with _translated():
-            arguments: list[str | int] = [unit, units, _CLAIM_S, _KEPT_S, step]
-            return bool(self._finish(keys=[keys.done(step), keys.claim(step), keys.times], args=arguments))
+        with translated():
+            return bool(self._reopen(keys=[keys.done(step), keys.attempts], args=[unit, units, f"{step}:{unit}"]))
+
+    def end(self, job_id: str) -> None:
+        """Note that the job has ended: what still runs for it stops."""
+        with translated():
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.set(ProgressKeys(job_id).ended, "1", ex=KEPT_S)
+            pipe.zrem(LedgerKeys.open, job_id)
+            pipe.publish(LedgerKeys.channel, job_id)
+            pipe.execute()
+
+    def is_ended(self, job_id: str) -> bool:
+        """Whether somebody noted that the job has ended."""
+        with translated():
+            return bool(self.redis.exists(ProgressKeys(job_id).ended))
 
     def done(self, job_id: str, step: str) -> set[str]:
         """Units of a step that are done."""
-        with _translated():
-            return set(self._redis.smembers(ProgressKeys(job_id).done(step)))
+        with translated():
+            return set(self.redis.smembers(ProgressKeys(job_id).done(step)))
 
     def started(self, job_id: str) -> set[str]:
         """Steps that have begun."""
-        with _translated():
-            stored = self._redis.hkeys(ProgressKeys(job_id).times)
+        with translated():
+            stored = self.redis.hkeys(ProgressKeys(job_id).times)
         return {name.removesuffix(":start") for name in stored if name.endswith(":start")}
 
     def times(self, job_id: str) -> dict[str, tuple[float, float]]:
         """First start and last end of each step that has both, seconds of the server's clock."""
-        with _translated():
-            stored: dict[str, str] = self._redis.hgetall(ProgressKeys(job_id).times)
+        with translated():
+            stored: dict[str, str] = self.redis.hgetall(ProgressKeys(job_id).times)
         steps = [name.removesuffix(":start") for name in stored if name.endswith(":start")]
         return {
             step: (float(stored[f"{step}:start"]), float(stored[f"{step}:end"]))
@@ -86,15 +188,32 @@ class Progress:
             if f"{step}:end" in stored
         }
 
+    def outstanding(self, step: str) -> int:
+        """Units of all jobs that wait or run."""
+        with translated():
+            return int(self.redis.zcard(LedgerKeys.waiting(step))) + int(self.redis.zcard(LedgerKeys.running(step)))
+
     def ping(self) -> bool:
         """Whether Redis answers."""
-        with _translated():
-            return bool(self._redis.ping())
+        with translated():
+            return bool(self.redis.ping())
+
+
+def member(job_id: str, unit: str) -> str:
+    """A unit of a job as the ledger has it."""
+    return f"{job_id}/{unit}"
+
+
+def _ledger(step: str) -> list[str]:
+    return [LedgerKeys.waiting(step), LedgerKeys.running(step), LedgerKeys.open]
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turn Redis's errors into ours."""
     try:
         yield
+    except OutOfMemoryError as error:
+        raise BrokerUnavailable("Redis is full: give it more memory, or wait until work is done") from error
     except (RedisError, OSError) as error:
         raise BrokerUnavailable(f"Redis did not answer: {type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""The records of a job in storage: read them, and write the one that ends it."""
+"""The records of a job in storage: read them, write the one that ends it, and tidy up after it."""
 
 from functools import lru_cache
 
@@ -55,18 +55,64 @@ def ended(store: ObjectStore, job_id: str) -> bool:
     return store.head(JobKeys(job_id).manifest) is not None
 
 
-def end(store: ObjectStore, manifest: Manifest) -> bool:
-    """Publish the manifest of a job and drop its pieces; false when the job had ended already."""
-    keys = JobKeys(manifest.job_id)
-    first = store.put_new(keys.manifest, manifest.to_json(), "application/json")
-    hit("publish.after_manifest", keys.manifest)
-    store.delete([found.key for found in store.objects(f"{keys.prefix}render/")])
-    return first
+def accept(store: ObjectStore, job: VideoJob) -> bool:
+    """Write the record of a job, and that there is one under way; false when it had been accepted before."""
+    keys = JobKeys(job.job_id)
+    if store.head(keys.job) is not None:
+        return False
+    store.put_new(keys.open, b"")
+    return store.put_new(keys.job, job.to_json(), "application/json")
 
 
-def end_early(*, store: ObjectStore, job: VideoJob, state: State, error: Failure | None) -> bool:
-    """Publish a manifest without results; false when the job had ended already."""
-    return end(store, Manifest.model_validate({**about(job), "state": state, "error": error}))
+def end(store: ObjectStore, manifest: Manifest) -> None:
+    """Publish the manifest of a job, unless it has one, and tidy up."""
+    store.put_new(JobKeys(manifest.job_id).manifest, manifest.to_json(), "application/json")
+    hit("publish.after_manifest", JobKeys(manifest.job_id).manifest)
+    close(store, manifest.job_id)
+
+
+def end_early(*, store: ObjectStore, job: VideoJob, state: State, error: Failure | None) -> None:
+    """Publish a manifest without results, unless the job has one.
+
+    The job stays among the open ones until nothing works on it any more, see `producer.sweep`.
+    """
+    manifest = Manifest.model_validate({**about(job), "state": state, "error": error})
+    store.put_new(JobKeys(job.job_id).manifest, manifest.to_json(), "application/json")
+    tidy(store, job.job_id)
+
+
+def tidy(store: ObjectStore, job_id: str) -> int:
+    """Delete what an ended job does not need: pieces, and whatever its manifest does not list; how many objects."""
+    keys = JobKeys(job_id)
+    body = store.get_or_none(keys.manifest)
+    if body is None:
+        return 0 if store.head(keys.job) else purge(store, job_id)
+    manifest = Manifest.from_json(body)
+    listed = {keys.manifest, *(result.key for result in manifest.results)}
+    prefixes = [keys.render_prefix, keys.results_prefix]
+    if manifest.state in (State.FAILED, State.CANCELLED):
+        prefixes.append(keys.poses_prefix)
+    extra = [found.key for prefix in prefixes for found in store.objects(prefix) if found.key not in listed]
+    store.delete(extra)
+    return len(extra)
+
+
+def close(store: ObjectStore, job_id: str) -> int:
+    """Tidy up after a job on which nothing works any more; how many objects were deleted."""
+    deleted = tidy(store, job_id)
+    store.delete([JobKeys(job_id).open])
+    return deleted
+
+
+def purge(store: ObjectStore, job_id: str) -> int:
+    """Delete every object of a job, its record last, so that a second call goes on where the first was cut off."""
+    keys = JobKeys(job_id)
+    last = [keys.manifest, keys.job]
+    found = [each.key for each in store.objects(keys.prefix)]
+    store.delete([key for key in found if key not in last])
+    store.delete([keys.letters, keys.open])
+    store.delete([key for key in last if key in found])
+    return len(found)
 
 
 def failure(error: BaseException) -> Failure:
@@ -85,5 +131,6 @@ def about(job: VideoJob) -> dict[str, object]:
         "refiner": job.refiner and job.refiner.model_dump(),
         "options": job.options.model_dump(),
         "tracks_of": job.tracks_of,
+        "again_of": job.again_of,
         "software_version": VERSION,
     }

@@ -60,7 +60,7 @@ class S3Store:
                 if _code(error) in _MISSING:
                     return None
                 raise
-        return ObjectInfo(bucket, key, found["ETag"], found["ContentLength"])
+        return ObjectInfo(bucket, key, found["ETag"], found["ContentLength"], found["LastModified"].timestamp())
 
     def get(self, key: str) -> bytes:
         with _translated(f"s3://{self.bucket}/{key}"):
@@ -122,7 +122,28 @@ class S3Store:
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             for page in pages:
                 for found in page.get("Contents", []):
-                    yield ObjectInfo(bucket, found["Key"], found["ETag"], found["Size"])
+                    modified_s = found["LastModified"].timestamp()
+                    yield ObjectInfo(bucket, found["Key"], found["ETag"], found["Size"], modified_s)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        with _translated(f"s3://{self.bucket}/{prefix}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix, Delimiter="/"
+            )
+            for page in pages:
+                for found in page.get("CommonPrefixes", []):
+                    yield found["Prefix"].removeprefix(prefix).rstrip("/")
+
+    def abort_uploads(self, prefix: str, before_s: float) -> int:
+        aborted = 0
+        with _translated(f"s3://{self.bucket}/{prefix}"):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
+            for found in [upload for page in pages for upload in page.get("Uploads", [])]:
+                if found["Initiated"].timestamp() < before_s:
+                    name = {"Bucket": self.bucket, "Key": found["Key"], "UploadId": found["UploadId"]}
+                    self._client.abort_multipart_upload(**name)
+                    aborted += 1
+        return aborted
 
     def delete(self, keys: list[str]) -> None:
         with _translated(f"s3://{self.bucket}"):

@@ -1,0 +1,108 @@
+"""Commands that look after a fleet: doctor, sweep, dead letters, delete."""
+
+import json
+import logging
+import re
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from producer.fleet import Fleet
+from schema.dead import DeadRecord
+from schema.errors import ConfigurationError
+
+cli = typer.Typer()
+dead_cli = typer.Typer(no_args_is_help=True, help="Batches that were given up.")
+cli.add_typer(dead_cli, name="dead")
+
+AJob = Annotated[str, typer.Argument(help="Job id.")]
+_UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
+
+
+@cli.command()
+def doctor() -> None:
+    """Compare all jobs with storage once, send again what is missing, and say what was found."""
+    from producer.sweep import Sweeper
+
+    findings = Sweeper(Fleet()).sweep(every=True)
+    print("\n".join(findings.lines()))
+    if findings.nothing:
+        print("nothing was missing")
+    raise typer.Exit(1 if findings.errors or not findings.active else 0)
+
+
+@cli.command()
+def sweep() -> None:
+    """Look after the fleet for ever; any number may run, one at a time is active."""
+    from producer.sweep import run
+
+    logging.basicConfig(level=logging.INFO, format="[%(asctime)s: %(levelname)s] %(message)s")
+    run(Fleet())
+
+
+@dead_cli.command("list")
+def dead_list(
+    job: Annotated[str | None, typer.Argument(help="Job id; all jobs without.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with tracebacks.")] = False,
+) -> None:
+    """List dead letters: job, step, frames, worker, and what went wrong."""
+    from producer.letters import letters
+
+    found = list(letters(Fleet(), job))
+    if as_json:
+        print(json.dumps([letter.model_dump(mode="json") for letter in found], indent=1))
+    else:
+        print("\n".join(map(_line, found)) or "no dead letters")
+
+
+@dead_cli.command("retry")
+def dead_retry(job: AJob) -> None:
+    """Do the dead batches of a job again; print the job that does: a new one when the old one has ended."""
+    from producer.letters import retry
+
+    going, count = retry(Fleet(), job)
+    print(f"{going.job_id}  {count} batches again" if count else f"{going.job_id}  its step has gone on already")
+    raise typer.Exit(0 if count else 1)
+
+
+@dead_cli.command("drop")
+def dead_drop(job: AJob) -> None:
+    """Delete the dead letters of an ended job."""
+    from producer.letters import drop
+
+    print(f"{drop(Fleet(), job)} dead letters deleted")
+
+
+@cli.command()
+def delete(
+    jobs: Annotated[list[str] | None, typer.Argument(help="Job ids.")] = None,
+    older_than: Annotated[str | None, typer.Option(help="Also jobs that ended longer ago: 30d, 12h, 90m.")] = None,
+) -> None:
+    """Delete jobs with all their objects, running ones too; the videos themselves stay."""
+    from producer.sweep import delete_older
+
+    if not jobs and older_than is None:
+        raise ConfigurationError("give job ids, or --older-than")
+    before = None if older_than is None else time.time() - _seconds(older_than)
+    fleet = Fleet()
+    for job in jobs or []:
+        print(f"job {job}: {fleet.delete(job)} objects deleted")
+    for job in delete_older(fleet, before) if before is not None else []:
+        print(f"job {job}: deleted")
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([mhd])", text)
+    if match is None:
+        raise ConfigurationError(f"--older-than {text}: a number of minutes, hours or days, such as 90m, 12h, 30d")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
+def _line(letter: DeadRecord) -> str:
+    when = datetime.fromtimestamp(letter.time_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return (
+        f"{letter.job_id}  {letter.step:<6} frames {letter.start}..{letter.stop}  {when}  {letter.worker}  "
+        f"{letter.error.reason}: {letter.error.message}"
+    )

@@ -1,0 +1,198 @@
+"""The sweeper: what Redis has lost is made anew from storage, and what nobody needs any more is cleared away.
+
+One sweep is cheap: it looks at the ledger in Redis, and at the objects of those jobs only that Redis does not know
+(it was wiped, or another server has taken its place) or of which there has been no news for long.
+"""
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from producer.fleet import Fleet
+from producer.missing import missing
+from schema.errors import MessageError, TransientError
+from schema.names import JOBS, OPEN, TASK_OF, JobKeys
+from workers.storage.records import close, purge
+from workers.work import clear_work
+
+log = logging.getLogger("posefleet")
+
+_STALE_S = 6 * 3600
+"""After this an upload in parts, or a job that was begun to be accepted, is given up."""
+_DAILY_S = 86_400
+
+
+@dataclass
+class Findings:
+    """What one sweep found and did."""
+
+    active: bool = True
+    """False when another sweeper was at work."""
+    open_jobs: int = 0
+    compared: int = 0
+    """Jobs whose objects were looked at."""
+    sent: Counter[str] = field(default_factory=Counter)
+    """Messages that were sent again, by step."""
+    closed: list[str] = field(default_factory=list)
+    """Jobs that had ended and were tidied up."""
+    deleted: list[str] = field(default_factory=list)
+    """Jobs deleted for their age."""
+    uploads: int = 0
+    """Uploads in parts that were given up."""
+    folders: int = 0
+    """Temporary folders that were removed."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Jobs that could not be looked after, and why."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether everything was as it should be."""
+        found = (self.sent, self.closed, self.deleted, self.uploads, self.folders, self.errors)
+        return self.active and not any(found)
+
+    def lines(self) -> list[str]:
+        """What to tell people."""
+        if not self.active:
+            return ["another sweeper is at work: nothing done"]
+        said = [f"{self.open_jobs} jobs under way, {self.compared} compared with storage"]
+        said += [f"sent again: {count} of {step}" for step, count in sorted(self.sent.items())]
+        said += [f"closed: job {job_id} had ended" for job_id in self.closed]
+        said += [f"deleted for its age: job {job_id}" for job_id in self.deleted]
+        said += [f"given up: {self.uploads} uploads in parts"] if self.uploads else []
+        said += [f"removed: {self.folders} temporary folders"] if self.folders else []
+        said += [f"not looked after: job {job_id}: {why}" for job_id, why in self.errors.items()]
+        return said
+
+
+class Sweeper:
+    """Looks after one fleet."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._settings = fleet.settings
+        self._cleaned_s = 0.0
+
+    def sweep(self, *, every: bool = False) -> Findings:
+        """Look once.
+
+        Args:
+            every: compare all jobs that have not ended with storage, whether Redis knows them or not, also those
+                that have lost their entry below ``open/``.
+
+        Raises:
+            StorageUnavailable, BrokerUnavailable
+        """
+        with self._fleet.ledger.alone() as active:
+            if not active:
+                return Findings(active=False)
+            findings = Findings()
+            every = self._fleet.ledger.restarted() or every
+            self._send_lost(findings)
+            self._compare(findings, every=every)
+            findings.folders = clear_work()
+            if every or time.time() - self._cleaned_s > _DAILY_S:
+                self._clean(findings)
+            return findings
+
+    def _send_lost(self, findings: Findings) -> None:
+        """Send what neither a queue nor a worker has."""
+        for step in TASK_OF:
+            by_job: dict[str, list[str]] = {}
+            for job_id, unit in self._fleet.ledger.lost(step, self._settings.lost_after_s):
+                by_job.setdefault(job_id, []).append(unit)
+            for job_id, units in by_job.items():
+                if self._has_ended(job_id):
+                    self._fleet.ledger.drop(step, [(job_id, unit) for unit in units])
+                else:
+                    self._send(findings, step, job_id, units)
+
+    def _compare(self, findings: Findings, *, every: bool) -> None:
+        """Bring Redis up to what storage says of the jobs that it does not know well."""
+        opened = {found.key.removeprefix(OPEN): found.modified_s for found in self._fleet.store.objects(OPEN)}
+        if every:
+            opened |= dict.fromkeys(self._unmarked(opened), 0.0)
+        known, running = self._fleet.ledger.open_jobs(), self._fleet.ledger.running_jobs()
+        findings.open_jobs = len(opened)
+        quiet = self._fleet.ledger.now() - self._settings.quiet_s
+        for job_id, modified_s in opened.items():
+            if every or known.get(job_id, -1.0) < quiet:
+                self._look_after(findings, job_id, modified_s, busy=job_id in running)
+        for job_id in known.keys() - opened.keys():
+            if self._has_ended(job_id):
+                self._fleet.ledger.close(job_id)
+
+    def _unmarked(self, opened: dict[str, float]) -> list[str]:
+        """Jobs without manifest that are not among the open ones."""
+        jobs = [job_id for job_id in self._fleet.store.folders(JOBS) if job_id not in opened]
+        return [job_id for job_id in jobs if self._fleet.store.head(JobKeys(job_id).manifest) is None]
+
+    def _look_after(self, findings: Findings, job_id: str, modified_s: float, *, busy: bool) -> None:
+        findings.compared += 1
+        try:
+            left = missing(self._fleet.store, job_id)
+            if left is None:
+                self._close(findings, job_id, modified_s, busy=busy)
+                return
+            for step, done in left.done.items():
+                self._fleet.ledger.mark_done(job_id, step, done)
+            alive = self._fleet.ledger.alive(job_id, left.step, left.units)
+            self._send(findings, left.step, job_id, [unit for unit in left.units if unit not in alive])
+            self._fleet.ledger.touch(job_id)
+        except MessageError as error:
+            findings.errors[job_id] = str(error)
+
+    def _close(self, findings: Findings, job_id: str, modified_s: float, *, busy: bool) -> None:
+        """Tidy up after a job that has ended, once nothing works on it."""
+        if self._has_ended(job_id):
+            self._fleet.progress.end(job_id)
+            if not busy:
+                close(self._fleet.store, job_id)
+                self._fleet.ledger.close(job_id)
+                findings.closed.append(job_id)
+        elif time.time() - modified_s > _STALE_S:
+            purge(self._fleet.store, job_id)
+
+    def _send(self, findings: Findings, step: str, job_id: str, units: list[str]) -> None:
+        if units:
+            self._fleet.send(job_id, TASK_OF[step], units, again=True)
+            findings.sent[step] += len(units)
+
+    def _has_ended(self, job_id: str) -> bool:
+        return self._fleet.store.head(JobKeys(job_id).manifest) is not None
+
+    def _clean(self, findings: Findings) -> None:
+        """What needs looking at all there is: stale uploads, jobs past their time."""
+        findings.uploads = self._fleet.store.abort_uploads(JOBS, time.time() - _STALE_S)
+        if self._settings.retention_days is not None:
+            before = time.time() - self._settings.retention_days * _DAILY_S
+            findings.deleted = delete_older(self._fleet, before)
+        self._cleaned_s = time.time()
+
+
+def delete_older(fleet: Fleet, before_s: float) -> list[str]:
+    """Delete the jobs that ended before ``before_s``, seconds since 1970; their ids."""
+    deleted = []
+    for job_id in list(fleet.store.folders(JOBS)):
+        manifest = fleet.store.head(JobKeys(job_id).manifest)
+        if manifest is not None and manifest.modified_s < before_s:
+            fleet.delete(job_id)
+            deleted.append(job_id)
+    return deleted
+
+
+def run(fleet: Fleet) -> None:
+    """Sweep for ever, once in `sweep_interval_s`; servers that are away are waited for."""
+    sweeper, away = Sweeper(fleet), False
+    while True:
+        try:
+            findings = sweeper.sweep()
+        except TransientError as error:
+            if not away:
+                log.warning("cannot sweep, waiting: %s", error)
+            away = True
+        else:
+            away = False
+            if findings.active and not findings.nothing:
+                log.warning("%s", "; ".join(findings.lines()))
+        time.sleep(fleet.settings.sweep_interval_s)

@@ -1,0 +1,190 @@
+"""What a worker does about errors, by class of error. The task runs in this process, storage is in memory."""
+
+import time
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+
+from schema.errors import PermanentError, SourceChanged, StorageUnavailable
+from schema.manifest import Manifest, State
+from schema.messages import FrameBatch, JobReference, ModelIdentity, Source, VideoJob
+from schema.names import TASK_STITCH, JobKeys, LedgerKeys, ProgressKeys
+from schema.options import Options
+from tests.support.memory import Memory
+from tests.unit.test_stitch import plan_of
+from workers import task as base
+from workers.storage.progress import Progress
+from workers.storage.records import end_early
+from workers.tasks import infer, stitch
+from workers.watch import Watch
+
+SOURCE = Source(bucket="b", key="k.mp4", etag="e", size=1)
+JOB = VideoJob.accept(SOURCE, Options(), ModelIdentity(name="m", sha256="0"))
+KEYS = JobKeys(JOB.job_id)
+CUTS = [(0, 20), (20, 40)]
+BATCH = FrameBatch(job_id=JOB.job_id, start=0, stop=20)
+
+
+class Store(Memory):
+    """Storage that fails as told before it answers."""
+
+    def __init__(self, *failures):
+        super().__init__()
+        self.failures = list(failures)
+        self.bodies[KEYS.job] = JOB.to_json()
+        self.bodies[KEYS.plan] = plan_of(CUTS).model_copy(update={"job_id": JOB.job_id}).to_json()
+
+    def head(self, key, bucket=None):
+        if self.failures and key != "ready":
+            raise self.failures.pop(0)
+        return super().head(key)
+
+
+@pytest.fixture(scope="module")
+def watched(redis_url):
+    progress = Progress(redis_url)
+    return progress, Watch(progress)
+
+
+@pytest.fixture
+def fakes(watched, monkeypatch):
+    """Real Redis; a store in memory; a list instead of the queues."""
+    (progress, watch), sent = watched, []
+    progress.redis.flushall()
+
+    def use(*failures):
+        store = Store(*failures)
+        monkeypatch.setattr("workers.tasks.store", lambda: store)
+        monkeypatch.setattr(base, "store", lambda: store)
+        base.outages.cache_clear()
+        return store, progress, sent
+
+    monkeypatch.setattr(base, "progress", lambda: progress)
+    monkeypatch.setattr(base, "watch", lambda: watch)
+    monkeypatch.setattr(base, "send", lambda _, *message: sent.append(message))
+    yield use
+    base.outages.cache_clear()
+
+
+def attempts(progress, step="infer", unit=BATCH.unit):
+    return int(progress.redis.hget(ProgressKeys(JOB.job_id).attempts, f"{step}:{unit}") or 0)
+
+
+def test_a_transient_error_is_tried_again_and_is_no_attempt(fakes, monkeypatch):
+    _, redis, sent = fakes(StorageUnavailable("away"), StorageUnavailable("away"))
+    monkeypatch.setattr("workers.stages.infer.infer", lambda **_: "key")
+    assert infer.apply(args=[BATCH.to_message()]).get() == "key"
+    assert attempts(redis) == 1
+    assert redis.done(JOB.job_id, "infer") == {BATCH.unit}
+    assert sent == []
+
+
+def test_the_last_batch_of_a_step_sends_what_follows(fakes, monkeypatch):
+    _, redis, sent = fakes()
+    redis.finish(JOB.job_id, "infer", "00000020-00000040", 2)
+    monkeypatch.setattr("workers.stages.infer.infer", lambda **_: "key")
+    infer.apply(args=[BATCH.to_message()])
+    assert sent == [(TASK_STITCH, JobReference(job_id=JOB.job_id))]
+
+
+@pytest.mark.parametrize("error", [PermanentError("broken"), ZeroDivisionError("a mistake of ours")])
+def test_a_batch_that_cannot_work_becomes_a_dead_letter_and_the_job_goes_on(error, fakes, monkeypatch):
+    store, redis, _ = fakes()
+    monkeypatch.setattr("workers.stages.infer.infer", failing(error))
+    infer.apply(args=[BATCH.to_message()])
+    record = store.bodies[KEYS.dead("infer", 0, 20)].decode()
+    assert str(error) in record
+    assert "Traceback" in record
+    assert redis.done(JOB.job_id, "infer") == {BATCH.unit}
+    assert KEYS.manifest not in store.bodies
+
+
+def test_a_batch_that_takes_its_process_down_is_given_up_after_its_attempts(fakes):
+    store, redis, _ = fakes()
+    for _ in range(3):
+        start(redis)
+    infer.apply(args=[BATCH.to_message()], retries=3)
+    assert "was started 3 times without an end" in store.bodies[KEYS.dead("infer", 0, 20)].decode()
+
+
+def test_running_into_the_time_limit_is_an_attempt(fakes, monkeypatch):
+    store, redis, _ = fakes()
+    monkeypatch.setattr("workers.stages.infer.infer", failing(SoftTimeLimitExceeded()))
+    infer.apply(args=[BATCH.to_message()])
+    assert attempts(redis) == 4
+    assert KEYS.dead("infer", 0, 20) in store.bodies
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [(infer, BATCH), (stitch, JobReference(job_id=JOB.job_id))],
+    ids=["a batch whose source was overwritten", "a step of the whole job"],
+)
+def test_what_no_other_batch_can_mend_fails_the_job(task, message, fakes, monkeypatch):
+    store, _, _ = fakes()
+    name = task.name.rpartition(".")[2]
+    monkeypatch.setattr(f"workers.stages.{name}.{name}", failing(SourceChanged("overwritten")))
+    task.apply(args=[message.to_message()])
+    manifest = Manifest.from_json(store.bodies[KEYS.manifest])
+    assert (manifest.state, manifest.error.reason) == ("failed", "source_changed")
+
+
+def test_a_job_that_has_ended_gets_no_more_work(fakes):
+    store, redis, sent = fakes()
+    store.bodies[KEYS.manifest] = b"{}"
+    assert infer.apply(args=[BATCH.to_message()]).get() is None
+    assert (redis.done(JOB.job_id, "infer"), sent) == (set(), [])
+
+
+def test_a_message_of_another_version_is_refused_and_changes_nothing(fakes):
+    store, redis, _ = fakes()
+    before = dict(store.bodies)
+    result = infer.apply(args=[{**BATCH.to_message(), "schema_version": 2}])
+    assert result.failed()
+    assert (store.bodies, attempts(redis)) == (before, 0)
+
+
+def test_a_message_that_comes_twice_is_worked_on_once(fakes):
+    store, redis, _ = fakes()
+    start(redis)
+    infer.apply(args=[BATCH.to_message()])
+    assert attempts(redis) == 1
+    assert KEYS.poses(0, 20) not in store.bodies
+    assert redis.done(JOB.job_id, "infer") == set()
+
+
+def test_an_error_that_stays_while_servers_answer_is_given_up(fakes):
+    store, _, _ = fakes(*[StorageUnavailable("this object only")] * 100)
+    infer.apply(args=[BATCH.to_message()])
+    record = store.bodies[KEYS.dead("infer", 0, 20)].decode()
+    assert "was tried 11 times" in record
+    assert "this object only" in record
+
+
+def test_a_task_stops_when_its_job_ends_and_leaves_nothing(fakes, monkeypatch):
+    store, redis, sent = fakes()
+
+    def cancelled(**_):
+        store.put_new(KEYS.poses(0, 20), b"half")
+        end_early(store=store, job=JOB, state=State.CANCELLED, error=None)
+        store.put_new(KEYS.result("tracks.parquet"), b"late")
+        redis.end(JOB.job_id)
+        time.sleep(20)
+        raise AssertionError("was not stopped")
+
+    monkeypatch.setattr("workers.stages.infer.infer", cancelled)
+    assert infer.apply(args=[BATCH.to_message()]).get() is None
+    assert {KEYS.manifest, KEYS.job, KEYS.plan} == set(store.bodies)
+    assert redis.redis.zcard(LedgerKeys.running("infer")) == 0
+    assert sent == []
+
+
+def start(progress, *, fresh=False, step="infer"):
+    return progress.start(JOB.job_id, step, BATCH.unit, fresh=fresh, within_s=60)
+
+
+def failing(error):
+    def stage(**_):
+        raise error
+
+    return stage

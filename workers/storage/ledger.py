@@ -1,0 +1,136 @@
+"""What the whole fleet has to do, as the sweeper sees it: which units are sent and running, and which got lost.
+
+A message is lost when the ledger has its unit, but neither the queue nor any worker has it: a worker died between
+taking it from the queue and noting that it did, or Redis lost its last second.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from redis.exceptions import LockError
+
+from schema.names import STEPS, LedgerKeys, ProgressKeys
+from schema.queue import KEY_PREFIX, unit_of
+from workers.storage.progress import connect, member, translated
+
+_UNACKED = f"{KEY_PREFIX}unacked"
+_TAIL = 1000
+"""Messages next in turn that are looked at: whoever came before them has been delivered."""
+_LOCK_S = 300
+
+Unit = tuple[str, str]
+"""Job id and unit."""
+
+
+class Ledger:
+    """Every method raises `BrokerUnavailable` when Redis does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = connect(url)
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Hold the sweepers' lock; false when another one has it."""
+        lock = self._redis.lock(LedgerKeys.lock, timeout=_LOCK_S, blocking=False)
+        with translated():
+            held = bool(lock.acquire())
+        try:
+            yield held
+        finally:
+            if held:
+                with suppress(LockError), translated():
+                    lock.release()
+
+    def restarted(self) -> bool:
+        """Whether this is another run of the server than at the last call: then the end of its memory may be lost."""
+        with translated():
+            run = str(self._redis.info("server").get("run_id", ""))
+            return bool(self._redis.set(LedgerKeys.server, run, get=True) != run)
+
+    def now(self) -> float:
+        """The server's clock, seconds."""
+        with translated():
+            seconds, micros = self._redis.time()
+        return float(seconds + micros / 1e6)
+
+    def open_jobs(self) -> dict[str, float]:
+        """Jobs that Redis knows to be under way, and when something last happened."""
+        with translated():
+            return dict(self._redis.zrange(LedgerKeys.open, 0, -1, withscores=True))
+
+    def touch(self, job_id: str) -> None:
+        """Note that a job was looked at."""
+        with translated():
+            self._redis.zadd(LedgerKeys.open, {job_id: self.now()})
+
+    def close(self, job_id: str) -> None:
+        """Forget all there is of a job but the note that it has ended, which stops what still runs."""
+        with translated():
+            self._redis.delete(*ProgressKeys(job_id).working)
+            self._redis.zrem(LedgerKeys.open, job_id)
+
+    def mark_done(self, job_id: str, step: str, units: Iterable[str]) -> None:
+        """Enter finished units of a job that Redis has forgotten."""
+        if found := list(units):
+            with translated():
+                self._redis.sadd(ProgressKeys(job_id).done(step), *found)
+
+    def alive(self, job_id: str, step: str, units: Iterable[str]) -> set[str]:
+        """Those of ``units`` that wait or run."""
+        asked = list(units)
+        if not asked:
+            return set()
+        members = [member(job_id, unit) for unit in asked]
+        with translated():
+            waiting = self._redis.zmscore(LedgerKeys.waiting(step), members)
+            running = self._redis.zmscore(LedgerKeys.running(step), members)
+        return {unit for unit, a, b in zip(asked, waiting, running, strict=True) if a is not None or b is not None}
+
+    def running_jobs(self) -> set[str]:
+        """Jobs of which anything is worked on."""
+        with translated():
+            found = [name for step in STEPS for name in self._redis.zrange(LedgerKeys.running(step), 0, -1)]
+        return {name.partition("/")[0] for name in found}
+
+    def drop(self, step: str, units: Iterable[Unit]) -> None:
+        """Take units out of the ledger."""
+        if members := [member(*unit) for unit in units]:
+            with translated():
+                self._redis.zrem(LedgerKeys.waiting(step), *members)
+                self._redis.zrem(LedgerKeys.running(step), *members)
+
+    def lost(self, step: str, after_s: float) -> list[Unit]:
+        """Units whose message nobody has, ``after_s`` after it should have been on the queue or was taken from it."""
+        with translated():
+            before = self.now() - after_s
+            running = self._redis.zrangebyscore(LedgerKeys.running(step), "-inf", before)
+            queued = self._next(step)
+            since = self._oldest(step, queued)
+            last = before if since is None else min(before, since - after_s)
+            waiting = self._redis.zrangebyscore(LedgerKeys.waiting(step), "-inf", last)
+            had = set(queued) | self._delivered()
+        found = [name for name in (*running, *waiting) if f"{step}-{name.replace('/', '-', 1)}" not in had]
+        return [(job_id, unit) for job_id, _, unit in (name.partition("/") for name in found)]
+
+    def _next(self, step: str) -> list[str]:
+        """Ids of the messages next in turn, the first one first."""
+        found = self._redis.lrange(f"{KEY_PREFIX}{STEPS[step]}", -_TAIL, -1)
+        return [_id(json.loads(body)) for body in reversed(found)]
+
+    def _oldest(self, step: str, queued: list[str]) -> float | None:
+        """When the unit next in turn was sent; none when nothing is queued, 0 when that is not known."""
+        if not queued:
+            return None
+        members = [member(*unit_of(each)[1:]) for each in queued]
+        known = [score for score in self._redis.zmscore(LedgerKeys.waiting(step), members) if score is not None]
+        return min(known) if known else 0.0
+
+    def _delivered(self) -> set[str]:
+        """Ids of the messages that workers have."""
+        return {_id(json.loads(body)[0]) for body in self._redis.hvals(_UNACKED)}
+
+
+def _id(message: dict[str, Any]) -> str:
+    return str(message.get("headers", {}).get("id", ""))
