@@ -8,6 +8,115 @@ from pathlib import Path
 
 from producer.job import Job, Status, StepProgress
 from producer.models import models_for
+from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing
+from schema.failpoint import hit
+from schema.manifest import Failure, Manifest, State
+from schema.messages import Source, VideoJob, messages_of
+from schema.names import TASK_SPLIT, WHOLE, JobKeys
+from schema.options import Options
+from schema.pictures import SUFFIX
+from schema.plan import Plan
+from schema.queue import make_app, send, step_of
+from schema.settings import Settings, current
+from workers.storage.ledger import Ledger
+from workers.storage.outage import Outage
+from workers.storage.progress import Progress
+from workers.storage.records import accept, end_early, purge
+from workers.storage.s3 import S3Store
+
+_POLL_S = 0.2
+
+
+class Fleet:
+    """Access to one fleet: its object storage and its Redis.
+
+    Without settings it is the fleet that the environment names, else the stack that runs on this machine.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or reachable()
+        self.store = S3Store(self.settings)
+        self.progress = Progress(self.settings.redis_url)
+        self.ledger = Ledger(self.settings.redis_url)
+        self._app = make_app(self.settings)
+
+    def enqueue(
+        self,
+        uri: str,
+        options: Options | None = None,
+        *,
+        model: str | None = None,
+        batch_frames: int | None = None,
+        force: bool = False,
+    ) -> "Job":
+        """Accept the video at ``uri``. The same version of it with the same options is the same job.
+
+        Args:
+            uri: ``s3://bucket/key`` of a video or a picture list.
+            options: what to compute.
+            model: name of a pulled model instead of the configured one.
+            batch_frames: frames per batch instead of the planner's choice.
+            force: do the work once more as a job of its own.
+
+        Raises:
+            ConfigurationError: ``uri`` is no S3 URI, or the options do not fit the model.
+            ModelError: there is no such model, or it has not been pulled.
+            StorageUnavailable, BrokerUnavailable
+        """
+        bucket, key = parse_uri(uri)
+        chosen = options or Options()
+        finder, refiner = models_for(self.settings, model, chosen)
+        info = self.store.head(key, bucket)
+        source = Source(bucket=bucket, key=key, etag=info.etag if info else "", size=info.size if info else 0)
+        missing = info is None
+        nonce = secrets.token_hex(8) if force or missing else ""
+        job = VideoJob.accept(
+            source,
+            chosen,
+            finder,
+            refiner=refiner,
+            pictures=key.endswith(SUFFIX),
+            batch_frames=batch_frames,
+            nonce=nonce,
+        )
+        self._accept(job, missing=missing)
+        return Job(self, job.job_id)
+
+    def render(self, job_id: str, options: Options, *, force: bool = False) -> "Job":
+        """Draw the tracks of an ended job once more, as a job of its own, without the model.
+
+        Args:
+            job_id: whose tracks and video.
+            options: ``style``, ``scale``, ``codec`` and ``crf`` count; the rest is as it was.
+            force: do the work once more if it was done.
+
+        Raises:
+            SourceMissing: there is no such job.
+            ConfigurationError: it has no tracks.
+            StorageUnavailable, BrokerUnavailable
+        """
+        parent = VideoJob.from_json(self.store.get(JobKeys(self.job(job_id).job_id).job))
+        if parent.pictures or self.store.head(JobKeys(parent.plan_of).stitched()) is None:
+            raise ConfigurationError(f"job {job_id} has no tracks of a video: 'posefleet status {job_id}' says why")
+        drawn = {name: getattr(options, name) for name in ("style", "scale", "codec", "crf")}
+        job = VideoJob.accept(
+            parent.source,
+            parent.options.model_copy(update={**drawn, "render": True}),
+            parent.model,
+            refiner=parent.refiner,
+            tracks_of=parent.plan_of,
+            nonce=secrets.token_hex(8) if force else "",
+        )
+        self._accept(job, missing=False)
+        return Job(self, job.job_id)
+
+    def _accept(self, job: VideoJob, *, missing: bool) -> None:
+        """Write the job's record, then its message; a job that is under way or has ended gets no second one."""
+        keys = JobKeys(job.job_id)
+        new = accept(self.store, job)
+        if missing:
+            error = Failure(reason=SourceMissing.reason, message=f"there is no {job.source.uri}")
+            end_early(store=self.store, job=job, state=State.FAILED, error=error)
         elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest) or self._sent(job.job_id)):
             hit("enqueue.before_message", keys.job)
             self._patiently(lambda: self.send(job.job_id, TASK_SPLIT, [WHOLE]))
