@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -282,6 +284,17 @@ class Ground:
     def redone(self, job: Job) -> int:
         """Runs of batches beyond the first of each."""
         return sum(count - 1 for count in self.runs(job).values())
+
+    def command(self, *arguments: str) -> str:
+        """What ``posefleet`` says."""
+        done = subprocess.run(
+            [sys.executable, "-m", "producer", *arguments],
+            env={**os.environ, **self.stack.addresses.environment()},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
 
     # Jobs
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from producer.job import Job
 from schema.manifest import Manifest
-from schema.names import ANNOTATED, JobKeys
+from schema.names import ANNOTATED, OPEN, STEPS, JobKeys, LedgerKeys
 from schema.plan import Plan
 from tests.faults.ground import VISIBILITY_S, Ground, until
 
@@ -93,12 +93,25 @@ def nothing_is_left(ground: Ground) -> None:
     assert ground.dead() == []
     until(lambda: ground.outstanding() == 0, _SETTLE_S, "messages are left")
     assert ground.redis.zcard("posefleet:unacked_index") == 0
+    until(lambda: not ledger(ground), _SETTLE_S, "units are left in the ledger")
+    until(lambda: not opened(ground), _SETTLE_S, "jobs are left open")
     claims = [key for key in ground.redis.scan_iter("posefleet:job:*:claim:*") if ground.redis.ttl(key) < 0]
     assert claims == [], "claims that never end"
     uploads = ground.client.list_multipart_uploads(Bucket=ground.fleet.store.bucket)
     assert uploads.get("Uploads", []) == []
     work = ground.folder / "data" / "work"
     until(lambda: not folders(work), 10, f"temporary folders are left: {folders(work)}")
+
+
+def ledger(ground: Ground) -> list[str]:
+    """Units that wait or run, and jobs that are under way, as Redis has it."""
+    keys = [LedgerKeys.open, *(key(step) for step in STEPS for key in (LedgerKeys.waiting, LedgerKeys.running))]
+    return [name for key in keys for name in ground.redis.zrange(key, 0, -1)]
+
+
+def opened(ground: Ground) -> list[str]:
+    """Jobs that are under way, as storage has it."""
+    return [info.key for info in ground.fleet.store.objects(OPEN)]
 
 
 def folders(work: Path) -> list[str]:

@@ -1,17 +1,17 @@
 """Redis that dies, is wiped, hangs, is full, or is hard to reach."""
 
-import importlib.util
 import time
 
 import pytest
 
 from producer.job import Job
+from producer.sweep import Sweeper
 from schema.errors import BrokerUnavailable
 from schema.names import JobKeys
 from schema.queue import make_app
 from tests.faults.ground import Ground, until
 from tests.faults.oracle import check
-from tests.faults.rows import ALL, NOT_YET, Record, Stopwatch, row
+from tests.faults.rows import ALL, Record, Stopwatch, row
 from tests.support.proxy import Faults
 
 pytestmark = pytest.mark.stack
@@ -45,10 +45,7 @@ def test_redis_is_killed(ground: Ground, undisturbed, record: Record):
 
 @row(9, "Redis wiped mid-job", ci=True)
 def test_redis_is_wiped(ground: Ground, undisturbed, record: Record):
-    if importlib.util.find_spec("producer.sweep") is None:
-        pytest.skip(f"{NOT_YET}there is no sweeper")
-    from producer.sweep import Sweeper
-
+    ground.usual("infer-1", "infer-2", "other")
     ground.failpoints("infer.before_put=sleep:0.1")
     jobs = [ground.job(batch_frames=30) for _ in range(20 if ALL else 6)]
     ground.under_way(jobs[0], runs=3)
@@ -150,8 +147,6 @@ def test_redis_is_full(ground: Ground, undisturbed, record: Record):
 
 @row(30, "results expire during a run")
 def test_nothing_depends_on_results_of_tasks(ground: Ground, undisturbed, record: Record):
-    ground.usual("other")
-    ground.start("infer-brief", POSEFLEET_TEST="1")
     job = ground.job()
     wait_for([job])
     kept = list(ground.redis.scan_iter("*celery-task-meta*"))
