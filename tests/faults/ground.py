@@ -307,6 +307,15 @@ class Ground:
         _until(lambda: len(self.notes(job)) >= runs, patience_s, f"not {runs} batches begun")
         return self.notes(job)[-1]
 
+    def begun(self, job: Job, start: int) -> Note:
+        """Wait until the batch from frame ``start`` has begun; its first run."""
+
+        def runs() -> list[Note]:
+            return [note for note in self.notes(job) if note.unit.startswith(f"{start:08d}-")]
+
+        _until(runs, 60, f"the batch from {start} was not begun")
+        return runs()[0]
+
     def outstanding(self) -> int:
         """Messages that wait or are unacknowledged."""
         waiting = sum(self.redis.llen(f"posefleet:{queue}") for queue in QUEUES)

@@ -132,9 +132,9 @@ def test_no_worker_for_a_while(ground: Ground, undisturbed, record: Record):
 
 @row(6, "SIGTERM during a batch longer than the window", ci=True)
 def test_a_worker_is_asked_to_leave_in_a_long_batch(ground: Ground, undisturbed, record: Record):
-    ground.failpoints("infer.before_put=sleep:8*1")
+    ground.failpoints("infer.before_put=sleep:8@00000000*1")
     job = ground.job()
-    running = ground.under_way(job, runs=1)
+    running = ground.begun(job, 0)
     exit_s, asked = leave(ground, running)
     record.seconds("left after", exit_s, SOFT_SHUTDOWN_S + 3)
     record.seconds("running elsewhere after", again(ground, job, running).time - asked, SOFT_SHUTDOWN_S + 3)
@@ -145,9 +145,9 @@ def test_a_worker_is_asked_to_leave_in_a_long_batch(ground: Ground, undisturbed,
 
 @row(7, "SIGTERM when the batch fits the window")
 def test_a_worker_is_asked_to_leave_in_a_short_batch(ground: Ground, undisturbed, record: Record):
-    ground.failpoints("infer.before_put=sleep:1.5*1")
+    ground.failpoints("infer.before_put=sleep:1.5@00000000*1")
     job = ground.job()
-    running = ground.under_way(job, runs=1)
+    running = ground.begun(job, 0)
     exit_s, _ = leave(ground, running)
     record.seconds("left after", exit_s, SOFT_SHUTDOWN_S + 3)
     assert job.wait(WAIT_S).state == "succeeded"
@@ -169,9 +169,9 @@ def leave(ground: Ground, running: Note) -> tuple[float, float]:
 
 @row(13, "worker frozen past the visibility timeout, then resumed", ci=True)
 def test_a_frozen_worker(ground: Ground, undisturbed, record: Record):
-    ground.failpoints("infer.before_put=stop*1")
+    ground.failpoints("infer.before_put=stop@00000000*1")
     job = ground.job()
-    first = ground.under_way(job, runs=1)
+    first = ground.begun(job, 0)
     other = again(ground, job, first)
     record.about(f"begun elsewhere after {other.time - first.time:.1f} s")
     assert job.wait(WAIT_S).state == "succeeded"
