@@ -27,14 +27,14 @@ from schema.settings import Settings
 from tests.support.proxy import Faults, Proxy
 from tests.support.s3_proxy import S3Faults, S3Proxy
 
-VISIBILITY_S, SOFT_SHUTDOWN_S, LOST_AFTER_S = 12, 3, 10
+VISIBILITY_S, SOFT_SHUTDOWN_S, LOST_AFTER_S = 18, 3, 15
 KEY_ID, SECRET = "posefleet", "of-the-tests"
 OTHERS = ",".join((QUEUE_PLAN, QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH))
 USUAL = ("infer-1", "infer-2", "other", "sweeper")
 _NOTED = "infer.start=note;infer.after_put=note;publish.before_manifest=note;publish.after_manifest=note"
 LIMITS: dict[str, object] = {
-    "task_soft_limit_s": 9,
-    "task_limit_s": 10,
+    "task_soft_limit_s": 14,
+    "task_limit_s": 15,
     "visibility_timeout_s": VISIBILITY_S,
     "soft_shutdown_s": SOFT_SHUTDOWN_S,
     "retry_backoff_s": 0.2,

@@ -47,7 +47,7 @@ def test_redis_is_killed(ground: Ground, undisturbed, record: Record):
 def test_redis_is_wiped(ground: Ground, undisturbed, record: Record):
     ground.usual("infer-1", "infer-2", "other")
     ground.failpoints("infer.before_put=sleep:0.1")
-    jobs = [ground.job(batch_frames=30) for _ in range(20 if ALL else 6)]
+    jobs = [ground.job(batch_frames=30) for _ in range(20 if ALL else 4)]
     ground.under_way(jobs[0], runs=3)
     until(lambda: len(ground.notes(place="infer.after_put")) >= 8, 60, "nothing was finished")
     ground.redis.flushall()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from producer.job import Job
@@ -98,11 +99,13 @@ def test_a_source_that_is_never_whole_fails_loudly(ground: Ground, record: Recor
     record.exactly("wrong bytes", 0, 0)
 
 
-#: At most two of one step: the third start that ends in a kill would be the last.
-PLACES = (
+PUBLISHING = (
     "result.before_put=kill@annotated.mp4*1",
     "publish.before_manifest=kill*1",
     "publish.after_manifest=kill*1",
+)
+#: At most two of one step: the third start that ends in a kill would be the last.
+OTHERS = (
     "result.before_put=kill@tracks.parquet*1",
     "stitch.before_stitched=kill*1",
     "split.before_plan=kill*1",
@@ -114,13 +117,22 @@ PLACES = (
 
 
 @row(19, "publisher killed between outputs and manifest, at each hook", ci=True)
-def test_processes_die_at_every_place(ground: Ground, undisturbed, record: Record):
-    ground.failpoints(";".join(PLACES))
+def test_publishers_die(ground: Ground, undisturbed, record: Record):
+    die_at(ground, undisturbed, record, PUBLISHING)
+
+
+@row(19, "other tasks killed at each hook")
+def test_tasks_die_at_every_place(ground: Ground, undisturbed, record: Record):
+    die_at(ground, undisturbed, record, OTHERS)
+
+
+def die_at(ground: Ground, undisturbed: pa.Table, record: Record, places: tuple[str, ...]) -> None:
+    ground.failpoints(";".join(places))
     jobs = [ground.job(batch_frames=40, render=True) for _ in range(2)]
     with watched(ground, jobs) as partial:
         wait_for(jobs)
     markers = [path.name for path in (ground.folder / "marks").iterdir() if path.name.endswith(".0")]
-    record.exactly("places", len(markers), len(PLACES))
+    record.exactly("places", len(markers), len(places))
     record.exactly("partial manifests", len(partial), 0)
     check(ground, jobs, undisturbed)
     record.verdict()
