@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from workers.storage.progress import Progress
     from workers.watch import Watch
 
+_BACK = "goes back on the queue: a server is away"
+
 log = logging.getLogger("posefleet")
+logging.getLogger("celery.app.trace").addFilter(lambda record: _BACK not in record.getMessage())
 
 _LONGEST_WAIT_S = 60
 _LONGEST_TRACE = 4000
@@ -153,7 +156,7 @@ class FleetTask(Task):  # type: ignore[misc]
             return self._later(asked, error, stumbled=not away)
         with suppress(TransientError):
             progress().put_back(asked.job_id, self.step, asked.unit, 0.0, str(error), stumbled=False)
-        return Reject("a server is away", requeue=True)
+        return Reject(_BACK, requeue=True)
 
     def _later(self, asked: Any, error: BaseException, *, stumbled: bool | None) -> Any:
         """Send the message again for later; what to raise."""
@@ -167,7 +170,7 @@ class FleetTask(Task):  # type: ignore[misc]
                 return DeadLetter(f"{self.step} {asked.unit} was tried {stumbles} times; {why}")
             return self.retry(exc=error, countdown=delay, throw=False)
         except (TransientError, Reject):
-            return Reject("a server is away", requeue=True)
+            return Reject(_BACK, requeue=True)
 
     def _back_off(self) -> float:
         """Seconds to wait: exponential with full jitter."""
