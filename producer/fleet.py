@@ -12,7 +12,7 @@ from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing
 from schema.failpoint import hit
 from schema.manifest import Failure, Manifest, State
 from schema.messages import Source, VideoJob, messages_of
-from schema.names import TASK_SPLIT, WHOLE, JobKeys
+from schema.names import TASK_SPLIT, WHOLE, JobKeys, safe_name
 from schema.options import Options
 from schema.pictures import SUFFIX
 from schema.plan import Plan
@@ -147,7 +147,7 @@ class Fleet:
         Raises:
             SourceMissing: there is no such job.
         """
-        if self.store.head(JobKeys(job_id).job) is None:
+        if safe_name(job_id) != job_id or self.store.head(JobKeys(job_id).job) is None:
             raise SourceMissing(f"there is no job {job_id}")
         return Job(self, job_id)
 
@@ -241,7 +241,7 @@ class Fleet:
         folder.mkdir(parents=True, exist_ok=True)
         fetched = []
         for result in Manifest.from_json(body).results:
-            path = folder / result.name
+            path = folder / safe_name(result.name)
             path.parent.mkdir(parents=True, exist_ok=True)
             self.store.download(result.key, path)
             fetched.append(_unpacked(path) if path.suffix == ".zip" else path)

@@ -11,6 +11,9 @@ from schema.names import WHOLE, range_name
 from schema.options import Options
 from schema.record import Record
 
+JobId = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
+"""Safe in object keys."""
+
 
 class Source(BaseModel):
     """One version of one object: the video of a job."""
@@ -41,7 +44,7 @@ class ModelIdentity(BaseModel):
 class VideoJob(Record):
     """``job.json``: everything that was asked for. Its id is a digest of the rest."""
 
-    job_id: str
+    job_id: JobId
     source: Source
     options: Options
     model: ModelIdentity
@@ -51,9 +54,9 @@ class VideoJob(Record):
     """The source is a `PictureList`, its pictures are the frames."""
     batch_frames: Annotated[int, Field(ge=1)] | None = None
     """Frames of one batch; chosen by the planner when absent. No part of the job's identity."""
-    tracks_of: str | None = None
+    tracks_of: JobId | None = None
     """Job whose tracks are drawn once more, without the model."""
-    again_of: str | None = None
+    again_of: JobId | None = None
     """Job whose dead batches are done again; the others are taken over."""
     nonce: str = ""
     """Set when the same work is asked for once more."""
@@ -106,7 +109,7 @@ class VideoJob(Record):
 class JobReference(Record):
     """Message of the split, stitch and publish tasks."""
 
-    job_id: str
+    job_id: JobId
 
     @property
     def unit(self) -> str:
@@ -116,7 +119,7 @@ class JobReference(Record):
 class FrameBatch(Record):
     """Message of the infer and render tasks: the half-open frame range ``start..stop`` of a job."""
 
-    job_id: str
+    job_id: JobId
     start: Annotated[int, Field(ge=0)]
     stop: Annotated[int, Field(ge=1)]
 

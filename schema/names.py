@@ -40,6 +40,12 @@ CONTACT_SHEET = "contact_sheet.jpg"
 PREVIEW = "preview.webp"
 
 
+def safe_name(name: str) -> str:
+    """``name`` as a path that stays below the folder it is put into: for names that come from outside."""
+    parts = ["".join(c if c.isprintable() and c != "\\" else "_" for c in part) for part in name.split("/")]
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "_"
+
+
 def range_name(start: int, stop: int) -> str:
     """The half-open frame range ``start..stop`` as it stands in keys: fixed width, so keys sort by frame."""
     return f"{start:08d}-{stop:08d}"

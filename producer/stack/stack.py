@@ -6,12 +6,15 @@ import os
 import secrets
 import shutil
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
+
+from kombu.utils.url import maybe_sanitize_url
 
 from producer.stack.addresses import Addresses, read_addresses, state_file, write_private
 from producer.stack.process import Child, Command, answers, free_port
@@ -23,6 +26,7 @@ from workers.storage.s3 import S3Store
 
 _REDIS_PORT, _S3_PORT, _FLOWER_PORT = 6379, 8333, 5555
 _START_S = 60
+_LOOK_S = 1.0
 Report = Callable[[str], None]
 
 
@@ -69,9 +73,12 @@ class Stack:
             child.kill()
         self._children.clear()
 
-    def dead(self) -> Child | None:
-        """A child that has ended by itself."""
-        return next((child for child in self._children if not child.running), None)
+    def revive(self) -> list[str]:
+        """Start children again that have ended by themselves; their names."""
+        ended = [child for child in self._children if not child.running]
+        for child in ended:
+            self._children[self._children.index(child)] = child.again()
+        return [child.name for child in ended]
 
     @property
     def children(self) -> list[Child]:
@@ -93,8 +100,9 @@ class Stack:
         key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
         if "redis_url" not in settings.model_fields_set:
             port = free_port(_REDIS_PORT, self._taken)
-            redis_url = f"redis://127.0.0.1:{port}/0"
-            child = self._run(redis_command(settings.data_dir, port))
+            password = _credentials(settings.data_dir)[1]
+            redis_url = f"redis://:{password}@127.0.0.1:{port}/0"
+            child = self._run(redis_command(settings.data_dir, port, password))
             child.wait_until(lambda: answers(port), _START_S)
         if "s3_endpoint" not in settings.model_fields_set:
             key_id, secret = _credentials(settings.data_dir)
@@ -113,7 +121,7 @@ class Stack:
             child.wait_until(lambda c=child: c.name != "s3" or _ready(store), _START_S)  # type: ignore[misc]
         store.ensure_bucket()
         Progress(settings.redis_url).ping()
-        self._report(f"Redis   {self.addresses.redis_url}")
+        self._report(f"Redis   {maybe_sanitize_url(self.addresses.redis_url)}")
         self._report(f"S3      {self.addresses.s3_endpoint or 'AWS'}  bucket {settings.bucket}")
 
     def _start_workers(self) -> None:
@@ -188,10 +196,39 @@ def running_stack(settings: Settings, report: Report) -> Iterator[Addresses]:
         state = state_file(settings.data_dir)
         try:
             write_private(state, json.dumps(asdict(stack.addresses)))
-            yield stack.addresses
+            with _looked_after(stack, report):
+                yield stack.addresses
         finally:
             state.unlink(missing_ok=True)
+
+
+@contextmanager
+def _looked_after(stack: Stack, report: Report) -> Iterator[None]:
+    """Start what ends by itself again, as a cluster would; stop all at the end.
+
+    Children end with the thread that started them, so the thread stays until they are stopped.
+    """
+    over, idle, stopped = (threading.Event() for _ in range(3))
+
+    def look() -> None:
+        while not over.wait(_LOOK_S):
+            for name in stack.revive():
+                report(f"{name} had ended and was started again; its log says why")
+        idle.set()
+        stopped.wait()
+
+    thread = threading.Thread(target=look, name="supervisor", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        idle.wait()
+        try:
             stack.stop()
+        finally:
+            stopped.set()
+            thread.join()
 
 
 @contextmanager
@@ -208,8 +245,8 @@ def _lock(data: Path) -> Iterator[IO[str] | None]:
 
 
 def _credentials(data: Path) -> tuple[str, str]:
-    """Key id and secret of the local S3 server, made once."""
-    path = data / "s3-credentials.json"
+    """Key id and secret of the local servers, made once."""
+    path = data / "credentials.json"
     if not path.exists():
         write_private(path, json.dumps({"key_id": "posefleet", "secret": secrets.token_urlsafe(24)}))
     stored = json.loads(path.read_text())

@@ -150,3 +150,20 @@ def read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def test_up_starts_again_what_ends_by_itself(tmp_path: Path, model):
+    environment = {**os.environ, "POSEFLEET_DATA_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "producer", "up"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as up:
+        assert up.stdout is not None
+        while not up.stdout.readline().startswith("posefleet is up"):
+            assert up.poll() is None
+        mine = str(tmp_path).encode()
+        processes = [path for path in Path("/proc").glob("[0-9]*") if mine in read(path / "environ")]
+        worker = min(int(path.name) for path in processes if b"infer@" in read(path / "cmdline"))
+        os.kill(worker, signal.SIGKILL)
+        assert up.stdout.readline() == "infer had ended and was started again; its log says why\n"
+        up.send_signal(signal.SIGINT)
+        assert up.wait(60) == 0
+    assert not [p for p in Path("/proc").glob("[0-9]*/environ") if mine in read(p)]

@@ -11,7 +11,7 @@ from schema.errors import NoFrames, PictureError, SourceChanged, SourceMissing
 from schema.failpoint import hit
 from schema.manifest import ResultObject, Results, Stitched
 from schema.messages import VideoJob
-from schema.names import COCO, JobKeys
+from schema.names import COCO, JobKeys, safe_name
 from schema.pictures import BrokenPicture, PictureEntry, PictureList
 from schema.plan import FrameRange, Plan
 from workers.core.poses import FramePoses, RangePoses
@@ -146,7 +146,7 @@ def _annotated(
     seen = people.pick(people.scores >= job.options.min_score)
     persons = [DrawnPerson(None, points, box) for points, box in zip(seen.keypoints, seen.boxes, strict=True)]
     draw_still(read_still(body), persons, job.options, path)
-    name = f"annotated/{entry.name}" + ("" if entry.name.lower().endswith(suffix) else suffix)
+    name = f"annotated/{safe_name(entry.name)}" + ("" if entry.name.lower().endswith(suffix) else suffix)
     return write_result(store, keys, name, path, content_type)
 
 

@@ -42,6 +42,11 @@ class Outage:
             self._probe()
         return True
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the server did not answer when last asked."""
+        return self._since is not None
+
     def _answers(self) -> bool:
         try:
             self._probe()

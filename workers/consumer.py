@@ -1,0 +1,52 @@
+"""Celery's consumer, changed in how it waits for Redis and in what it does about tasks that a stopped worker leaves."""
+
+import logging
+import time
+import warnings
+from contextlib import suppress
+from typing import Any
+
+from celery.worker.consumer import Consumer
+from celery.worker.state import active_requests, maybe_shutdown
+
+from schema.errors import TransientError
+from schema.queue import unit_of
+from workers.task import progress
+
+log = logging.getLogger("posefleet")
+
+warnings.filterwarnings("ignore", message="(?s).*optional breaking change", category=PendingDeprecationWarning)
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 4.0
+
+
+class PatientConsumer(Consumer):  # type: ignore[misc]
+    """Celery's own waits up to 30 s between two looks, tells of each, and gives up after a hundred."""
+
+    def cancel_active_requests(self) -> None:
+        """Hand what runs on to others, before this worker ends: being stopped is no attempt."""
+        for request in list(active_requests):
+            with suppress(TransientError):
+                step, job_id, unit = unit_of(request.id)
+                progress().put_back(job_id, step, unit, 0.0, "its worker was stopped", stumbled=False)
+        super().cancel_active_requests()
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, however long it takes."""
+        away: list[float] = []
+
+        def tell(error: BaseException, _pause_s: float) -> None:
+            if not away:
+                log.warning("cannot reach Redis at %s, waiting: %s", conn.as_uri(), error)
+                away.append(time.monotonic())
+
+        pauses = {
+            "interval_start": _FIRST_PAUSE_S,
+            "interval_step": _FIRST_PAUSE_S,
+            "interval_max": _LONGEST_PAUSE_S,
+        }
+        connected = conn.ensure_connection(tell, None, callback=maybe_shutdown, **pauses)
+        if away:
+            log.warning("Redis answers again after %.0f s", time.monotonic() - away[0])
+        self.first_connection_attempt = False
+        return connected
