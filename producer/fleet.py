@@ -139,7 +139,10 @@ class Fleet:
         try:
             send()
         except BrokerUnavailable:
-            Outage("Redis", send).wait(self.settings.patience_s, sure=True)
+            try:
+                Outage("Redis", send).wait(self.settings.patience_s, sure=True)
+            except BrokerUnavailable as error:
+                raise BrokerUnavailable(f"{error}; the job is accepted, and a sweeper will start it") from error
 
     def job(self, job_id: str) -> "Job":
         """A job by its id.

@@ -1,5 +1,6 @@
 """What was lost comes back, what was given up can be done again, what was cancelled or deleted leaves nothing."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from producer.letters import drop, letters, retry
 from producer.missing import missing
 from producer.stack.stack import Stack
 from producer.sweep import Sweeper
-from schema.errors import ConfigurationError, SourceMissing, VideoError
+from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing, VideoError
 from schema.manifest import State
 from schema.messages import FrameBatch
 from schema.names import OPEN, STEPS, JobKeys, LedgerKeys, ProgressKeys
@@ -101,6 +102,28 @@ def test_a_sweep_that_finds_nothing_says_so(quick):
     until(lambda: Sweeper(quick).sweep(every=True).nothing)
     assert list(quick.store.objects(OPEN)) == []
     assert all(quick.progress.outstanding(step) == 0 for step in STEPS)
+
+
+def test_a_full_redis_is_said_and_an_accepted_job_starts_once_there_is_room(fleet, quick, uri):
+    hasty = Fleet(quick.settings.model_copy(update={"patience_s": 0.5}))
+    fleet.progress.redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(BrokerUnavailable, match="Redis is full"):
+            hasty.enqueue(uri, Options(render=False, min_score=0.21))
+    finally:
+        fleet.progress.redis.config_set("maxmemory", 0)
+    (opened,) = [found.key.removeprefix(OPEN) for found in fleet.store.objects(OPEN)]
+    assert Sweeper(quick).sweep().sent["split"] == 1
+    assert fleet.job(opened).wait(WAIT_S).state == "succeeded"
+
+
+def test_an_enqueue_waits_while_redis_is_full(fleet, uri):
+    fleet.progress.redis.config_set("maxmemory", 1)
+    relief = threading.Timer(1.0, fleet.progress.redis.config_set, ("maxmemory", 0))
+    relief.start()
+    job = fleet.enqueue(uri, TRACKS_ONLY, force=True)
+    relief.join()
+    assert job.wait(WAIT_S).state == "succeeded"
 
 
 def test_one_sweeper_is_active_at_a_time(quick):

@@ -15,8 +15,10 @@ from schema.settings import Settings
 from workers.storage.port import ObjectInfo
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchBucket"})
-_EXISTS = frozenset({"412", "PreconditionFailed", "ConditionalRequestConflict", "409"})
+_EXISTS = frozenset({"412", "PreconditionFailed"})
 _REFUSED = frozenset({"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_PASSING = frozenset({408, 409, 429})
+"""A timeout, somebody else writing the same object just now, too many requests."""
 _PART = 16 << 20
 
 
@@ -189,7 +191,7 @@ def _translated(what: str) -> Iterator[None]:
         if code in _REFUSED:
             raise ConfigurationError(f"the object store refused access to {what} ({code})") from error
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
-        if 400 <= status < 500 and status not in (408, 429):
+        if 400 <= status < 500 and status not in _PASSING:
             raise PermanentError(f"the object store refused {what} ({code})") from error
         raise StorageUnavailable(f"the object store failed on {what} ({code})") from error
     except (BotoCoreError, HTTPClientError, OSError) as error:

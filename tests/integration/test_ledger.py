@@ -1,0 +1,164 @@
+"""The ledger and the counters against a real Redis, without workers."""
+
+import json
+import time
+
+import pytest
+
+from schema.errors import BrokerUnavailable, JobEnded
+from schema.messages import messages_of
+from schema.names import LedgerKeys
+from schema.queue import make_app, send
+from schema.settings import Settings
+from workers.storage.ledger import Ledger
+from workers.storage.progress import Progress, Turn
+
+UNITS = ["00000000-00000010", "00000010-00000020", "00000020-00000030"]
+
+
+@pytest.fixture
+def progress(redis_url):
+    found = Progress(redis_url)
+    found.redis.flushall()
+    yield found
+    found.redis.close()
+
+
+@pytest.fixture
+def ledger(progress, redis_url):
+    found = Ledger(redis_url)
+    yield found
+    found._redis.close()
+
+
+@pytest.fixture
+def sent(progress, redis_url):
+    """Three units of a job, announced and on the queue."""
+    app = make_app(Settings(redis_url=redis_url))
+    progress.announce("j", "infer", UNITS)
+    for message in messages_of("j", UNITS):
+        send(app, "posefleet.infer", message)
+    yield
+    app.close()
+
+
+def begin(progress, unit, *, fresh=True):
+    return progress.start("j", "infer", unit, fresh=fresh, within_s=60)
+
+
+def take(progress):
+    """What a worker does that dies right after."""
+    return json.loads(progress.redis.rpop("posefleet:infer"))
+
+
+def deliver(progress):
+    """What kombu does: take a message, note it as unacknowledged."""
+    progress.redis.hset("posefleet:unacked", "tag", json.dumps([take(progress), "infer", "infer"]))
+
+
+def test_what_is_queued_or_delivered_is_not_lost(sent, progress, ledger):
+    deliver(progress)
+    assert ledger.lost("infer", 0.0) == []
+    begin(progress, UNITS[0])
+    assert ledger.lost("infer", 0.0) == []
+
+
+def test_a_message_taken_by_a_worker_that_died_is_lost(sent, progress, ledger):
+    take(progress)
+    assert ledger.lost("infer", 60.0) == []
+    assert ledger.lost("infer", 0.0) == [("j", UNITS[0])]
+
+
+def test_a_unit_whose_message_vanished_while_it_ran_is_lost(sent, progress, ledger):
+    take(progress)
+    begin(progress, UNITS[0])
+    assert ledger.lost("infer", 0.0) == [("j", UNITS[0])]
+    progress.announce("j", "infer", UNITS[:1], again=True)
+    assert begin(progress, UNITS[0]).attempt == 2
+
+
+def test_behind_a_long_queue_only_what_is_older_than_the_next_in_turn_is_lost(sent, progress, ledger, redis_url):
+    take(progress)
+    time.sleep(0.2)
+    progress.announce("j", "infer", UNITS[1:])
+    assert ledger.lost("infer", 0.0) == [("j", UNITS[0])]
+    assert ledger.lost("infer", 0.1) == [("j", UNITS[0])]
+    assert ledger.lost("infer", 10.0) == []
+
+
+def test_a_unit_that_is_put_back_for_later_is_not_lost_before(sent, progress, ledger):
+    take(progress)
+    begin(progress, UNITS[0])
+    progress.put_back("j", "infer", UNITS[0], 30.0, "why", stumbled=True)
+    assert ledger.lost("infer", 0.0) == []
+    assert progress.note("j", "infer", UNITS[0]) == "why"
+
+
+def test_attempts_and_stumbles_are_counted_apart(progress):
+    assert begin(progress, UNITS[0]).attempt == 1
+    assert progress.put_back("j", "infer", UNITS[0], 0.0, "", stumbled=True) == 1
+    assert begin(progress, UNITS[0]).attempt == 1
+    assert progress.put_back("j", "infer", UNITS[0], 0.0, "", stumbled=False) == 1
+    assert begin(progress, UNITS[0]).attempt == 1
+    assert progress.put_back("j", "infer", UNITS[0], 0.0, "", stumbled=None) == 1
+    assert begin(progress, UNITS[0]).attempt == 2
+
+
+def test_a_fresh_message_has_no_turn_while_another_runs_but_a_redelivered_one_has(progress):
+    begin(progress, UNITS[0])
+    assert begin(progress, UNITS[0]).turn is Turn.TAKEN
+    assert begin(progress, UNITS[0], fresh=False).attempt == 2
+    assert progress.start("j", "infer", UNITS[0], fresh=True, within_s=0.0).attempt == 3
+
+
+def test_one_of_many_goes_on_and_what_follows_is_in_the_ledger_before_it_is_sent(progress, ledger):
+    said = [progress.finish("j", "infer", unit, 3, "stitch") for unit in (*UNITS, UNITS[0])]
+    assert said == [False, False, True, False]
+    assert ledger.alive("j", "stitch", ["all"]) == {"all"}
+    assert ledger.lost("stitch", 0.0) == [("j", "all")]
+
+
+def test_nothing_goes_on_for_a_job_that_has_ended(progress):
+    progress.end("j")
+    assert begin(progress, UNITS[0]).turn is Turn.ENDED
+    with pytest.raises(JobEnded):
+        progress.finish("j", "infer", UNITS[0], 1, "stitch")
+    assert progress.redis.zcard(LedgerKeys.waiting("stitch")) == 0
+
+
+def test_a_complete_step_is_not_opened_again(progress):
+    for unit in UNITS[:2]:
+        progress.finish("j", "infer", unit, 3)
+    assert progress.reopen("j", "infer", UNITS[0], 3)
+    for unit in (UNITS[0], UNITS[2]):
+        progress.finish("j", "infer", unit, 3)
+    assert not progress.reopen("j", "infer", UNITS[0], 3)
+
+
+def test_another_server_is_noticed_once(progress, ledger):
+    assert ledger.restarted()
+    assert not ledger.restarted()
+    progress.redis.flushall()
+    assert ledger.restarted()
+
+
+def test_the_lock_is_held_by_one(ledger, redis_url):
+    other = Ledger(redis_url)
+    with ledger.alone() as first, other.alone() as second:
+        assert (first, second) == (True, False)
+    with other.alone() as again:
+        assert again
+    other._redis.close()
+
+
+def test_closing_a_job_leaves_the_note_that_it_has_ended(progress, ledger):
+    begin(progress, UNITS[0])
+    progress.finish("j", "infer", UNITS[0], 1)
+    progress.end("j")
+    ledger.close("j")
+    assert progress.redis.keys("posefleet:job:*") == ["posefleet:job:j:ended"]
+
+
+def test_a_server_that_is_away_is_a_named_error():
+    with pytest.raises(BrokerUnavailable, match="Redis did not answer"):
+        Progress("redis://127.0.0.1:1/0").ping()
