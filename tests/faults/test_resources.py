@@ -63,7 +63,7 @@ def test_a_full_disk(ground: Ground, undisturbed, record: Record, tmp_path: Path
         ground.start("small", queues=_REDUCING, POSEFLEET_DATA_DIR=str(disk))
         job = ground.job(batch_frames=40, render=True)
         log = ground.worker("small").log
-        until(lambda: "No space left" in log.read_text() or job.status().state.final, WAIT_S, "it had space")
+        until(lambda: "no room left" in log.read_text() or job.status().state.final, WAIT_S, "it had space")
         ground.start("large", queues=_REDUCING)
         assert job.wait(WAIT_S).state == "succeeded"
         until(lambda: not folders(disk / "work"), 10, "folders are left on the full disk")
