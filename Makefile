@@ -34,7 +34,7 @@ demo: setup ## Process a real video on this machine, from upload to annotated vi
 	@$(BIN)/posefleet demo
 
 test: $(VENV)/.ready-dev setup ## Run all tests that need no measuring.
-	$(BIN)/python -m pytest --ignore=tests/benchmarks
+	$(BIN)/python -m pytest --ignore=tests/benchmarks --durations=20 --durations-min=5
 
 lint: $(VENV)/.ready-dev ## Check style, types, imports and the lock files.
 	$(BIN)/ruff check .
