@@ -143,6 +143,7 @@ def warm_up(**_: object) -> None:
 def _load_the_rest() -> None:
     store()
     progress()
+    import_module("workers.media.jail.calls").warm()
     if current().warm_model:
         import_module("workers.core.decoder").load()
     else:

@@ -1,0 +1,184 @@
+"""Ask a process that reads sources: its wishes for bytes are granted in a thread, its answers come in order."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from schema import errors
+from schema.errors import DecoderDied, PictureError, PosefleetError, VideoError
+from workers.media.jail import ring
+from workers.media.jail.process import Child
+from workers.media.jail.wire import BrokenWire, Words
+from workers.media.limits import Limits
+
+_SLICE_S = 0.5
+_MOST_QUESTIONS = 256
+"""After so many a process makes room for a new one: libraries leak."""
+_MOST_READ = 512 << 20
+_idle: list[Child] = []
+
+Answer = tuple[Words, bytes]
+
+
+class Readable(Protocol):
+    """A source of which bytes can be had."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    def fetch(self, start: int, stop: int) -> bytes:
+        """The bytes ``start..stop``."""
+        ...
+
+
+class Talk:
+    """One question to a process, and what it answers."""
+
+    def __init__(self, child: Child, file: Readable | None) -> None:
+        self.child, self._file = child, file
+        self._answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
+        self._sending = threading.Lock()
+        self._held = 0
+        """Frames in the ring that nobody has taken yet."""
+        self._waited_s = 0.0
+        self._furthest = 0
+        self._reached = 0
+        self.finished = False
+
+    def ask(self, words: Words, body: bytes) -> None:
+        """Put the question."""
+        threading.Thread(target=self._serve, name="serves-reader", daemon=True).start()
+        self.send(words, body)
+
+    def send(self, words: Words, body: bytes = b"") -> None:
+        """Say something; where the process is gone, the next answer tells."""
+        try:
+            with self._sending:
+                self.child.wire.send(words, body)
+        except BrokenWire:
+            pass
+
+    def answers(self) -> Iterator[Answer]:
+        """What it answers, up to the end.
+
+        Raises:
+            VideoError, PictureError: as the process says.
+            DecoderDied: it died, or took too long.
+            PosefleetError: from reading the source.
+        """
+        while True:
+            answer = self._answers.get()
+            if isinstance(answer, BaseException):
+                raise answer
+            if "done" in answer[0]:
+                self.finished = True
+                return
+            if "error" in answer[0]:
+                error = _error(answer[0])
+                self.finished = not isinstance(error, DecoderDied)
+                raise error
+            yield answer
+
+    def took_frame(self, reached: int) -> None:
+        """A frame has been copied out of the ring, up to the byte ``reached``."""
+        self._held -= 1
+        self.reached(reached)
+        self.send({"free": True})
+
+    def reached(self, byte: int) -> None:
+        """Note how far the ring was used."""
+        self._reached = max(self._reached, byte)
+
+    def end(self) -> None:
+        """Give the process back for the next question, or stop it when it has not come to the end of this one."""
+        if self._reached > ring.KEPT_BYTES:
+            ring.release(self.child.memory)
+        if self.finished and self.child.answered < _MOST_QUESTIONS:
+            _idle.append(self.child)
+        else:
+            self.child.kill()
+
+    def _serve(self) -> None:
+        """Grant wishes and pass answers on until there is nothing more to come."""
+        try:
+            while True:
+                words, body = self._next()
+                if "read" in words:
+                    self._grant(words["read"])
+                elif "alive" in words:
+                    self._waited_s = 0.0
+                else:
+                    self._waited_s = 0.0
+                    self._held += "frame" in words
+                    self._answers.put((words, body))
+                    if "done" in words or "error" in words:
+                        return
+        except BrokenWire as error:
+            cause = self.child.end()
+            self._answers.put(DecoderDied(f"the process that reads sources died: {cause} ({error})"))
+        except BaseException as error:
+            self._answers.put(error)
+
+    def _next(self) -> Answer:
+        """What it says next; what it takes for that counts, unless frames are waiting to be taken."""
+        there, most = False, self.child.limits.stall_s
+        while not there:
+            began = time.monotonic()
+            there = self.child.has_something(_SLICE_S)
+            took = min(time.monotonic() - began, 2 * _SLICE_S)
+            self._waited_s = self._waited_s + took if self._held <= 0 else 0.0
+            if self._waited_s > most:
+                self.child.kill()
+                raise DecoderDied(f"decoding took {most:g} s without a frame and was stopped")
+        return self.child.wire.receive()
+
+    def _grant(self, asked: Any) -> None:
+        start, stop = asked
+        size = 0 if self._file is None else self._file.size
+        if not (type(start) is type(stop) is int and 0 <= start < stop <= size and stop - start <= _MOST_READ):
+            raise BrokenWire("it asked for bytes that are not there")
+        assert self._file is not None
+        body = self._file.fetch(start, stop)
+        if stop > self._furthest:
+            self._furthest, self._waited_s = stop, 0.0
+        self.send({"bytes": True}, body)
+
+
+def _error(words: Words) -> PosefleetError:
+    """An error as the process names it: of a source, or of the process itself."""
+    kind = getattr(errors, str(words["error"]), None)
+    message = "".join(letter for letter in str(words.get("message"))[:500] if letter.isprintable())
+    if isinstance(kind, type) and issubclass(kind, VideoError | PictureError):
+        return kind(message)
+    return DecoderDied(f"reading the source failed: {message}")
+
+
+@contextmanager
+def asked(limits: Limits, words: Words, body: bytes = b"", file: Readable | None = None) -> Iterator[Talk]:
+    """Ask an idle process, or a new one; it is stopped when the block is left before the last answer."""
+    talk = Talk(_child(limits), file)
+    try:
+        talk.child.answered += 1
+        talk.ask(words, body)
+        yield talk
+    finally:
+        talk.end()
+
+
+def warm(limits: Limits) -> None:
+    """Have a process ready."""
+    _idle.append(_child(limits))
+
+
+def _child(limits: Limits) -> Child:
+    while _idle:
+        child = _idle.pop()
+        if child.limits == limits and child.is_mine():
+            return child
+        child.kill()
+    return Child(limits)
