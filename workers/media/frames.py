@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 from schema.errors import VideoError
 from schema.plan import FrameRange, Plan
 from workers.media.container import opened, packets_of, planned_stream, video_stream
-from workers.media.limits import LIMITS, Limits
+from workers.media.limits import LIMITS, Limits, memory_named
 from workers.media.normal import normal
 from workers.media.packets import NO_TIME
 from workers.media.windows import WindowFile
@@ -61,8 +61,14 @@ def decode_range(
         VideoError: the container does not open, or its frames cannot be made plain.
         StorageUnavailable, SourceChanged: from reading.
     """
-    for shown in _frames(file, plan, wanted, header, limits, passed):
-        yield ShownFrame(shown.pts, _plain(shown.picture), shown.picture.is_corrupt)
+    frames = _frames(file, plan, wanted, header, limits, passed)
+    while True:
+        with memory_named():
+            shown = next(frames, None)
+            plain = None if shown is None else _plain(shown.picture)
+        if shown is None or plain is None:
+            return
+        yield ShownFrame(shown.pts, plain, shown.picture.is_corrupt)
 
 
 def _plain(frame: VideoFrame) -> VideoFrame:

@@ -23,7 +23,7 @@ from schema.plan import Stream
 from workers.media.boxes import Skeleton, boxes, read_skeleton
 from workers.media.container import opened, packets_of, video_stream
 from workers.media.facts import facts_of
-from workers.media.limits import LIMITS, Limits
+from workers.media.limits import LIMITS, Limits, memory_named
 from workers.media.packets import NO_TIME, Ints, Packets
 from workers.media.samples import Track, Unusual
 from workers.media.windows import (
@@ -89,11 +89,10 @@ def read_index(file: RangedFile, limits: Limits = LIMITS) -> VideoIndex:
 
 @contextmanager
 def damage_named() -> Iterator[None]:
-    """What numbers that contradict each other raise becomes a `VideoError`; a lack of memory stays one."""
+    """What numbers that contradict each other raise becomes a `VideoError`."""
     try:
-        yield
-    except MemoryError:
-        raise
+        with memory_named():
+            yield
     except _DAMAGE as error:
         raise VideoError(f"the file's index is damaged ({type(error).__name__})") from error
 

@@ -1,5 +1,7 @@
 """How much of a file from outside is worked on: what is more is refused by name, before it costs anything."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from schema.errors import TooLarge
@@ -45,6 +47,15 @@ class Limits:
         if stream.duration_s > self.duration_s:
             hours = f"{stream.duration_s / 3600:.1f} hours"
             raise TooLarge(f"the video lasts {hours}, the limit is {self.duration_s / 3600:g} hours")
+
+
+@contextmanager
+def memory_named() -> Iterator[None]:
+    """Where FFmpeg gets no memory, the file asks for too much of it: `TooLarge`."""
+    try:
+        yield
+    except MemoryError as error:
+        raise TooLarge("the file asks for more memory than there is for it") from error
 
 
 LIMITS = Limits()

@@ -28,6 +28,7 @@ def read_rgb(body: bytes, limits: Limits = LIMITS) -> NDArray[np.uint8]:
         raise PictureError("the file is empty")
     try:
         limits.check_bytes(len(body))
+        Image.init()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(body), formats=FORMATS) as stored:

@@ -67,7 +67,8 @@ class _Pipe:
         """Frames that the worker has taken."""
 
     def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
-        """Bytes of the source, whichever it is."""
+        """Bytes of the one ``source`` that there is."""
+        assert not source.key
         self._wire.send({"read": [start, stop]})
         while True:
             words, body = self._wire.receive()
@@ -124,7 +125,7 @@ class _Server:
         except BrokenWire:
             raise
         except MemoryError:
-            self._wire.send(_failure(TooLarge(f"decoding takes more than {self._limits.memory_mb} MB of memory")))
+            self._wire.send(_failure(TooLarge("the file asks for more memory than there is for it")))
             return False
         except Exception as error:
             self._wire.send(_failure(error))
@@ -161,7 +162,9 @@ class _Server:
         try:
             rgb = read_rgb(body, self._limits)
         except MemoryError as error:
-            raise PictureError(f"too large: reading it takes more than {self._limits.memory_mb} MB") from error
+            raise PictureError(
+                f"too large: reading it takes more than {self._limits.memory_mb} MB of memory"
+            ) from error
         height, width = rgb.shape[:2]
         np.copyto(np.frombuffer(self._memory, np.uint8, rgb.size).reshape(rgb.shape), rgb)
         self._wire.send({"still": [height, width]})

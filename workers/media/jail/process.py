@@ -70,6 +70,7 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """Of the process."""
         return self._process.pid
 
     def is_mine(self) -> bool:
