@@ -13,7 +13,7 @@ from schema.errors import PictureError, TooLarge
 from workers.media.limits import LIMITS, Limits
 
 #: Pillow's readers that an upload may choose; none of them starts a program.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "BMP", "DIB", "TIFF", "GIF", "JPEG2000", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "DIB", "TIFF", "GIF", "JPEG2000", "PPM")
 #: What Pillow's readers raise over damaged bytes.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, TypeError, LookupError, ArithmeticError)
 
