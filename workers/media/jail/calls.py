@@ -15,7 +15,7 @@ from schema.errors import DecoderDied, PictureError
 from schema.plan import FrameRange, Plan, Stream
 from schema.settings import current
 from workers.media.frames import ShownFrame
-from workers.media.jail import planes, ring, talk
+from workers.media.jail import planes, talk
 from workers.media.jail.talk import Answer, Talk
 from workers.media.jail.wire import Words
 from workers.media.limits import Limits
@@ -81,7 +81,7 @@ def _shown(asked: Talk, words: Words, time_base: Fraction) -> ShownFrame:
         with memoryview(asked.child.memory) as memory, memory[at : at + size] as source:
             picture = planes.taken(known, source)
         picture.pts, picture.time_base = pts, time_base
-        asked.took_frame(at + ring.slot_bytes(size))
+        asked.took_frame()
         return ShownFrame(pts, picture, bool(words["damaged"]))
 
 
@@ -154,13 +154,15 @@ def _still(body: bytes) -> Still:
     if len(body) > limits().source_bytes:
         raise PictureError("too large: the file has more bytes than are allowed")
     with talk.asked(limits(), {"do": "still"}, body) as asked:
-        ((words, _),) = list(asked.answers())
+        answers = asked.answers()
+        words, _ = next(answers)
         with _checked():
             height, width = (_whole(side) for side in words["still"])
             asked.child.limits.check_pixels(width, height)
             size = 3 * width * height
             rgb = np.frombuffer(asked.child.memory, np.uint8, size).reshape(height, width, 3).copy()
-            asked.reached(size)
+        asked.send({"taken": True})
+        list(answers)
     return Still(rgb)
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from typing import Any
 
 import av
 import numpy as np
@@ -58,6 +59,10 @@ def _load_the_rest() -> None:
     np.median(np.arange(3))
 
 
+class _Cancelled(Exception):
+    """Nobody wants to know any more."""
+
+
 class _Pipe:
     """The worker's file, as the readers of objects expect it, and what the worker says meanwhile."""
 
@@ -65,10 +70,13 @@ class _Pipe:
         self._wire = wire
         self.freed = 0
         """Frames that the worker has taken."""
+        self.cancelled = False
 
     def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
         """Bytes of the one ``source`` that there is."""
         assert not source.key
+        if self.cancelled:
+            raise _Cancelled
         self._wire.send({"read": [start, stop]})
         while True:
             words, body = self._wire.receive()
@@ -76,15 +84,29 @@ class _Pipe:
                 return body
             self._note(words)
 
+    def asked(self, for_what: str) -> Any:
+        """What the worker says next of ``for_what``."""
+        while True:
+            words, _ = self._wire.receive()
+            if for_what in words:
+                return words[for_what]
+            self._note(words)
+
     def wait_for_room(self) -> None:
         """Until the worker has taken another frame."""
         words, _ = self._wire.receive()
         self._note(words)
 
+    def look(self) -> None:
+        """Take note of what the worker has said meanwhile."""
+        while self._wire.has_something():
+            self.wait_for_room()
+
     def _note(self, words: Words) -> None:
-        if "free" not in words:
-            raise BrokenWire("an answer that was not asked for")
-        self.freed += 1
+        if "cancel" in words:
+            self.cancelled = True
+            raise _Cancelled
+        self.freed += "free" in words
 
 
 class _Room:
@@ -93,13 +115,13 @@ class _Room:
     def __init__(self, pipe: _Pipe, capacity: int) -> None:
         self._pipe, self._capacity = pipe, capacity
         self._sent, self._slot = 0, 0
-        pipe.freed = 0
 
     def place(self, size: int) -> int:
         """First byte for a frame of ``size`` bytes, as soon as there is room; raises `TooLarge`."""
         slot, slots = ring.slot_bytes(size), ring.slots(size)
         if slot > self._capacity:
             raise TooLarge(f"a frame has {size >> 20} MB")
+        self._pipe.look()
         while self._sent - self._pipe.freed >= (slots if slot == self._slot else 1):
             self._pipe.wait_for_room()
         self._slot = slot
@@ -118,12 +140,16 @@ class _Server:
     def one(self) -> bool:
         """Answer the next question; whether the process is still fit for another."""
         words, body = self._wire.receive()
-        while "free" in words:  # the last frames of the answer before
+        while "do" not in words:  # what was said before the end of the last answer was known
             words, body = self._wire.receive()
+        self._pipe.freed, self._pipe.cancelled = 0, False
         try:
             getattr(self, f"_{words['do']}")(words, body)
         except BrokenWire:
             raise
+        except _Cancelled:
+            self._wire.send({"done": True})
+            return True
         except MemoryError:
             self._wire.send(_failure(TooLarge("the file asks for more memory than there is for it")))
             return False
@@ -131,7 +157,7 @@ class _Server:
             self._wire.send(_failure(error))
             return isinstance(error, PosefleetError | av.FFmpegError)
         self._wire.send({"done": True})
-        return True
+        return not self._pipe.cancelled  # else FFmpeg has swallowed it, and may bring it up again
 
     def _index(self, words: Words, _: bytes) -> None:
         index = read_index(self._file(words), self._limits)
@@ -139,8 +165,8 @@ class _Server:
         keys = np.searchsorted(table.pts, table.key_pts).astype("<i8")
         facts = {"sequential": table.sequential, "warnings": index.warnings, "parts": whole(index)}
         self._wire.send({"index": facts, "stream": index.stream.model_dump(mode="json")}, keys.tobytes())
-        asked, _ = self._wire.receive()
-        ranges, headers = frame_ranges(index, [(start, stop) for start, stop in asked["cuts"]])
+        asked = self._pipe.asked("cuts")
+        ranges, headers = frame_ranges(index, [(start, stop) for start, stop in asked])
         self._wire.send({"ranges": [each.model_dump(mode="json") for each in ranges]}, headers)
 
     def _decode(self, words: Words, header: bytes) -> None:
@@ -168,12 +194,14 @@ class _Server:
         height, width = rgb.shape[:2]
         np.copyto(np.frombuffer(self._memory, np.uint8, rgb.size).reshape(rgb.shape), rgb)
         self._wire.send({"still": [height, width]})
+        self._pipe.asked("taken")
 
     def _file(self, words: Words) -> RangedFile:
         return RangedFile(self._pipe, ObjectInfo("", "", "", words["size"]))
 
     def _alive(self) -> None:
         """Say now and then that frames decode, though none was wanted yet."""
+        self._pipe.look()
         if time.monotonic() > self._spoke + _ALIVE_EVERY_S:
             self._wire.send({"alive": True})
             self._spoke = time.monotonic()

@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -61,7 +60,7 @@ class Child:
             os.close(shared)
 
     def _greeting(self) -> Words:
-        if self.has_something(_START_S):
+        if self.wire.has_something(_START_S):
             try:
                 return self.wire.receive()[0]
             except BrokenWire:
@@ -76,12 +75,6 @@ class Child:
     def is_mine(self) -> bool:
         """Whether it runs, and was started by this process."""
         return os.getpid() == self._owner and self._process.poll() is None
-
-    def has_something(self, wait_s: float) -> bool:
-        """Whether it says something, or ends, within ``wait_s``."""
-        waiting = select.poll()
-        waiting.register(self.wire, select.POLLIN)
-        return bool(waiting.poll(1000 * wait_s))
 
     def end(self) -> str:
         """Stop it, if it has not stopped by itself; what it died of."""

@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from schema import errors
@@ -42,26 +42,23 @@ class Talk:
     def __init__(self, child: Child, file: Readable | None) -> None:
         self.child, self._file = child, file
         self._answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
-        self._sending = threading.Lock()
+        self._sending, self._ending = threading.Lock(), threading.Lock()
         self._held = 0
         """Frames in the ring that nobody has taken yet."""
         self._waited_s = 0.0
         self._furthest = 0
-        self._reached = 0
-        self.finished = False
+        self._given_up = self._over = False
 
     def ask(self, words: Words, body: bytes) -> None:
         """Put the question."""
+        self.child.answered += 1
         threading.Thread(target=self._serve, name="serves-reader", daemon=True).start()
         self.send(words, body)
 
     def send(self, words: Words, body: bytes = b"") -> None:
         """Say something; where the process is gone, the next answer tells."""
-        try:
-            with self._sending:
-                self.child.wire.send(words, body)
-        except BrokenWire:
-            pass
+        with suppress(BrokenWire), self._sending:
+            self.child.wire.send(words, body)
 
     def answers(self) -> Iterator[Answer]:
         """What it answers, up to the end.
@@ -76,64 +73,66 @@ class Talk:
             if isinstance(answer, BaseException):
                 raise answer
             if "done" in answer[0]:
-                self.finished = True
                 return
             if "error" in answer[0]:
-                error = _error(answer[0])
-                self.finished = not isinstance(error, DecoderDied)
-                raise error
+                raise _error(answer[0])
             yield answer
 
-    def took_frame(self, reached: int) -> None:
-        """A frame has been copied out of the ring, up to the byte ``reached``."""
+    def took_frame(self) -> None:
+        """A frame has been copied out of the ring."""
         self._held -= 1
-        self.reached(reached)
         self.send({"free": True})
 
-    def reached(self, byte: int) -> None:
-        """Note how far the ring was used."""
-        self._reached = max(self._reached, byte)
-
-    def end(self) -> None:
-        """Give the process back for the next question, or stop it when it has not come to the end of this one."""
-        if self._reached > ring.KEPT_BYTES:
-            ring.release(self.child.memory)
-        if self.finished and self.child.answered < _MOST_QUESTIONS:
-            _idle.append(self.child)
-        else:
-            self.child.kill()
+    def give_up(self) -> None:
+        """No more answers are wanted: where some are to come, the process is told, and is free once it has stopped."""
+        with self._ending:
+            over, self._given_up = self._over, True
+        if not over:
+            self.send({"cancel": True})
 
     def _serve(self) -> None:
         """Grant wishes and pass answers on until there is nothing more to come."""
         try:
-            while True:
-                words, body = self._next()
-                if "read" in words:
-                    self._grant(words["read"])
-                elif "alive" in words:
-                    self._waited_s = 0.0
-                else:
-                    self._waited_s = 0.0
-                    self._held += "frame" in words
-                    self._answers.put((words, body))
-                    if "done" in words or "error" in words:
-                        return
+            while not self._over:
+                self._take(*self._next())
         except BrokenWire as error:
             cause = self.child.end()
             self._answers.put(DecoderDied(f"the process that reads sources died: {cause} ({error})"))
         except BaseException as error:
+            self.child.kill()
             self._answers.put(error)
+
+    def _take(self, words: Words, body: bytes) -> None:
+        if "read" in words:
+            self._grant(words["read"])
+            return
+        self._waited_s = 0.0
+        if "done" in words or "error" in words:
+            self._finish(fit="done" in words or not isinstance(_error(words), DecoderDied))
+        elif "alive" in words:
+            return
+        self._held += "frame" in words
+        self._answers.put((words, body))
+
+    def _finish(self, *, fit: bool) -> None:
+        """Give the process back for the next question."""
+        with self._ending:
+            self._over = True
+        ring.release(self.child.memory)
+        if fit and self.child.answered < _MOST_QUESTIONS:
+            _idle.append(self.child)
+        else:
+            self.child.kill()
 
     def _next(self) -> Answer:
         """What it says next; what it takes for that counts, unless frames are waiting to be taken."""
         there, most = False, self.child.limits.stall_s
         while not there:
             began = time.monotonic()
-            there = self.child.has_something(_SLICE_S)
+            there = self.child.wire.has_something(_SLICE_S)
             took = min(time.monotonic() - began, 2 * _SLICE_S)
-            self._waited_s = self._waited_s + took if self._held <= 0 else 0.0
+            self._waited_s = self._waited_s + took if self._held <= 0 or self._given_up else 0.0
             if self._waited_s > most:
-                self.child.kill()
                 raise DecoderDied(f"decoding took {most:g} s without a frame and was stopped")
         return self.child.wire.receive()
 
@@ -142,8 +141,14 @@ class Talk:
         size = 0 if self._file is None else self._file.size
         if not (type(start) is type(stop) is int and 0 <= start < stop <= size and stop - start <= _MOST_READ):
             raise BrokenWire("it asked for bytes that are not there")
-        assert self._file is not None
-        body = self._file.fetch(start, stop)
+        if self._file is None or self._given_up:
+            return
+        try:
+            body = self._file.fetch(start, stop)
+        except Exception as error:
+            self._answers.put(error)
+            self.give_up()
+            return
         if stop > self._furthest:
             self._furthest, self._waited_s = stop, 0.0
         self.send({"bytes": True}, body)
@@ -160,14 +165,16 @@ def _error(words: Words) -> PosefleetError:
 
 @contextmanager
 def asked(limits: Limits, words: Words, body: bytes = b"", file: Readable | None = None) -> Iterator[Talk]:
-    """Ask an idle process, or a new one; it is stopped when the block is left before the last answer."""
+    """Ask an idle process, or a new one; when the block is left before the last answer, it is told to stop."""
     talk = Talk(_child(limits), file)
     try:
-        talk.child.answered += 1
         talk.ask(words, body)
         yield talk
+    except DecoderDied:
+        talk.child.kill()
+        raise
     finally:
-        talk.end()
+        talk.give_up()
 
 
 def warm(limits: Limits) -> None:

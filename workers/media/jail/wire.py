@@ -1,6 +1,7 @@
 """Messages between a worker and the process that reads sources: a JSON object and raw bytes, never pickles."""
 
 import json
+import select
 import socket
 import struct
 from typing import Any
@@ -22,9 +23,11 @@ class Wire:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
 
-    def fileno(self) -> int:
-        """For waiting."""
-        return self._end.fileno()
+    def has_something(self, wait_s: float = 0.0) -> bool:
+        """Whether the other side says something, or hangs up, within ``wait_s``."""
+        waiting = select.poll()
+        waiting.register(self._end, select.POLLIN)
+        return bool(waiting.poll(1000 * wait_s))
 
     def close(self) -> None:
         """Hang up."""
