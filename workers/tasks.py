@@ -143,13 +143,13 @@ def warm_up(**_: object) -> None:
 def _load_the_rest() -> None:
     store()
     progress()
-    import_module("workers.media.jail.calls").warm()
     if current().warm_model:
         import_module("workers.core.decoder").load()
     else:
         for name in ("stitch", "render", "publish"):
             import_module(f"workers.stages.{name}")
         import_module("workers.stages.tracking").load()
+    import_module("workers.media.jail.calls").warm()
     _touch(f"warm-{os.getpid()}")
 
 

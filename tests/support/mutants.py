@@ -243,6 +243,9 @@ def _video(body: bytes) -> str:
     wanted = ranges[0]
     header = headers[slice(*wanted.window.header)] if wanted.window else b""
     found = sum(1 for _ in calls.decode_range(in_memory(body), plan, wanted, header))
+    if index.stream.has_audio:
+        with calls.opened_sound(in_memory(body)) as sound, av.open(io.BytesIO(), "w", format="mp4") as output:
+            sum(packet.size for _, packet in sound(output))
     return f"{found} of {wanted.stop - wanted.start} frames"
 
 

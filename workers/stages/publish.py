@@ -7,6 +7,7 @@ from schema.messages import VideoJob
 from schema.names import ANNOTATED, TRACKS, JobKeys
 from schema.plan import Plan
 from workers.media.gallery import make_gallery
+from workers.media.jail.calls import opened_sound
 from workers.media.writer import join
 from workers.stages.stitch import describe
 from workers.storage.port import ObjectStore
@@ -59,7 +60,7 @@ def _annotate(
     if not pieces:
         return [], missing
     path = work / ANNOTATED
-    join(pieces, source_file(store, job), plan, job.options, path)
+    join(pieces, source_file(store, job), plan, job.options, path, opened_sound)
     tracks = work / TRACKS
     store.download(JobKeys(job.plan_of).result(TRACKS), tracks)
     stops = (*stitched.first_indexes[1:], stitched.frames)

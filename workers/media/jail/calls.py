@@ -1,11 +1,13 @@
 """What stages and the split ask of sources; the answers come from a process that is confined."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
+import av
 import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
@@ -20,12 +22,14 @@ from workers.media.jail.talk import Answer, Talk
 from workers.media.jail.wire import Words
 from workers.media.limits import Limits
 from workers.media.pixels import Still
+from workers.media.sound import Sound, Timed
 from workers.storage.ranged import RangedFile
 
 _RANGES = TypeAdapter(list[FrameRange])
 _PARTS = TypeAdapter(list[tuple[int, int]])
 _TRIES = 2
 """How often one picture is read before its process's death is taken for its fault."""
+_LATEST = 1 << 60
 _MALFORMED = (
     ValidationError,
     ValueError,
@@ -81,7 +85,7 @@ def _shown(asked: Talk, words: Words, time_base: Fraction) -> ShownFrame:
         with memoryview(asked.child.memory) as memory, memory[at : at + size] as source:
             picture = planes.taken(known, source)
         picture.pts, picture.time_base = pts, time_base
-        asked.took_frame()
+        asked.took()
         return ShownFrame(pts, picture, bool(words["damaged"]))
 
 
@@ -137,6 +141,52 @@ def opened_index(file: RangedFile) -> Iterator[JailedIndex]:
         with _checked():
             index = JailedIndex(asked, answers, answer, file.size)
         yield index
+
+
+@contextmanager
+def opened_sound(source: RangedFile) -> Iterator[Sound]:
+    """Like `workers.media.sound.opened_sound`.
+
+    Raises:
+        VideoError: it cannot be read.
+        DecoderDied: reading it crashed or hung.
+        StorageUnavailable, SourceChanged: from reading.
+    """
+    with talk.asked(limits(), {"do": "sound", "size": source.size}, file=source) as asked:
+        yield lambda output: _packets(asked, output)
+
+
+def _packets(asked: Talk, output: Any) -> Iterator[Timed]:
+    answers = asked.answers()
+    _, head = next(answers, ({}, b""))
+    if not head:
+        return iter(())
+    with _checked(), av.open(io.BytesIO(head), format="mp4", options={"protocol_whitelist": "none"}) as container:
+        stream = output.add_stream_from_template(container.streams.audio[0], opaque=True)
+    return _sent(asked, answers, stream)
+
+
+def _sent(asked: Talk, answers: Iterator[Answer], stream: Any) -> Iterator[Timed]:
+    for words, body in answers:
+        at = 0
+        for facts in words["packets"]:
+            with _checked():
+                time_s, packet = _packet(facts, body[at : at + facts[0]])
+            packet.stream = stream
+            yield time_s, packet
+            at += packet.size
+        asked.took()
+
+
+def _packet(facts: list[int], body: bytes) -> tuple[float, Any]:
+    """A packet and its decode time, of its size, times in ticks, and flags."""
+    size, pts, dts, duration, numerator, denominator, key = (_whole(each) for each in facts)
+    packet: Any = av.Packet(body)
+    if not 0 < size == packet.size or numerator < 1 or denominator < 1 or max(abs(pts), abs(dts)) > _LATEST:
+        raise ValueError("a packet is cut off, or has no time")
+    packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, bool(key)
+    packet.time_base = Fraction(numerator, denominator)
+    return float(dts * packet.time_base), packet
 
 
 def read_still(body: bytes) -> Still:

@@ -1,11 +1,13 @@
 """The process that reads sources: it answers one question at a time, with bytes that it asks the worker for."""
 
 import importlib
+import io
 import pkgutil
 import signal
 import socket
 import sys
 import time
+from itertools import islice
 from typing import Any
 
 import av
@@ -21,11 +23,14 @@ from workers.media.jail.wire import BrokenWire, Wire, Words
 from workers.media.limits import Limits
 from workers.media.photos import read_rgb
 from workers.media.ranges import frame_ranges
+from workers.media.sound import opened_sound
 from workers.storage.port import ObjectInfo
 from workers.storage.ranged import RangedFile
 
 _ALIVE_EVERY_S = 0.5
 _MOST_WORDS = 400
+_PACKETS = 256
+_EMPTY = {"movflags": "empty_moov", "fflags": "+flush_packets"}
 _NO_PARTS = frozenset({"av.__main__", "av.datasets"})
 
 
@@ -69,7 +74,8 @@ class _Pipe:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.freed = 0
-        """Frames that the worker has taken."""
+        """Answers with frames or packets that the worker has taken."""
+        self.sent = 0
         self.cancelled = False
 
     def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
@@ -114,7 +120,7 @@ class _Room:
 
     def __init__(self, pipe: _Pipe, capacity: int) -> None:
         self._pipe, self._capacity = pipe, capacity
-        self._sent, self._slot = 0, 0
+        self._slot = 0
 
     def place(self, size: int) -> int:
         """First byte for a frame of ``size`` bytes, as soon as there is room; raises `TooLarge`."""
@@ -122,11 +128,11 @@ class _Room:
         if slot > self._capacity:
             raise TooLarge(f"a frame has {size >> 20} MB")
         self._pipe.look()
-        while self._sent - self._pipe.freed >= (slots if slot == self._slot else 1):
+        while self._pipe.sent - self._pipe.freed >= (slots if slot == self._slot else 1):
             self._pipe.wait_for_room()
         self._slot = slot
-        self._sent += 1
-        return self._sent % slots * slot
+        self._pipe.sent += 1
+        return self._pipe.sent % slots * slot
 
 
 class _Server:
@@ -142,7 +148,7 @@ class _Server:
         words, body = self._wire.receive()
         while "do" not in words:  # what was said before the end of the last answer was known
             words, body = self._wire.receive()
-        self._pipe.freed, self._pipe.cancelled = 0, False
+        self._pipe.sent, self._pipe.freed, self._pipe.cancelled = 0, 0, False
         try:
             getattr(self, f"_{words['do']}")(words, body)
         except BrokenWire:
@@ -184,6 +190,31 @@ class _Server:
             self._wire.send({"frame": known, "at": place, "pts": each.pts, "damaged": each.damaged})
             self._spoke = time.monotonic()
 
+    def _sound(self, words: Words, _: bytes) -> None:
+        """A container of the sound's stream without any packets, then the packets."""
+        head = io.BytesIO()
+        with (
+            opened_sound(self._file(words), self._limits) as sound,
+            av.open(head, "w", format="mp4", options=_EMPTY) as output,
+        ):
+            packets = (packet for _, packet in sound(output))
+            if not output.streams:
+                return
+            first = list(islice(packets, _PACKETS))
+            output.start_encoding()
+            self._wire.send({"sound": True}, head.getvalue())
+            self._packets(first)
+            while more := list(islice(packets, _PACKETS)):
+                self._packets(more)
+
+    def _packets(self, waiting: list[Any]) -> None:
+        """Send them on, as soon as the worker has used up those before."""
+        self._pipe.look()
+        while self._pipe.sent > self._pipe.freed:
+            self._pipe.wait_for_room()
+        self._wire.send({"packets": [_facts(packet) for packet in waiting]}, b"".join(map(bytes, waiting)))
+        self._pipe.sent += 1
+
     def _still(self, _: Words, body: bytes) -> None:
         try:
             rgb = read_rgb(body, self._limits)
@@ -205,6 +236,21 @@ class _Server:
         if time.monotonic() > self._spoke + _ALIVE_EVERY_S:
             self._wire.send({"alive": True})
             self._spoke = time.monotonic()
+
+
+def _facts(packet: Any) -> list[int]:
+    """Bytes, presentation and decode time, length, the time base's parts, whether it is a key."""
+    base = packet.time_base
+    pts = packet.dts if packet.pts is None else packet.pts
+    return [
+        packet.size,
+        pts,
+        packet.dts,
+        packet.duration or 0,
+        base.numerator,
+        base.denominator,
+        int(packet.is_keyframe),
+    ]
 
 
 def _failure(error: Exception) -> Words:

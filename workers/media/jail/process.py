@@ -126,6 +126,11 @@ def _starter() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "starts-readers")
 
 
+def any_started() -> bool:
+    """Whether this process has any."""
+    return len(_alive) > 0
+
+
 @atexit.register
 def _end_all() -> None:
     for child in list(_alive):

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from schema import errors
 from schema.errors import DecoderDied, PictureError, PosefleetError, VideoError
 from workers.media.jail import ring
-from workers.media.jail.process import Child
+from workers.media.jail.process import Child, any_started
 from workers.media.jail.wire import BrokenWire, Words
 from workers.media.limits import Limits
 
@@ -44,7 +44,7 @@ class Talk:
         self._answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
         self._sending, self._ending = threading.Lock(), threading.Lock()
         self._held = 0
-        """Frames in the ring that nobody has taken yet."""
+        """Frames and packets that wait to be taken."""
         self._waited_s = 0.0
         self._furthest = 0
         self._given_up = self._over = False
@@ -78,8 +78,8 @@ class Talk:
                 raise _error(answer[0])
             yield answer
 
-    def took_frame(self) -> None:
-        """A frame has been copied out of the ring."""
+    def took(self) -> None:
+        """A frame has been copied out of the ring, or packets are used up: there is room for more."""
         self._held -= 1
         self.send({"free": True})
 
@@ -111,7 +111,7 @@ class Talk:
             self._finish(fit="done" in words or not isinstance(_error(words), DecoderDied))
         elif "alive" in words:
             return
-        self._held += "frame" in words
+        self._held += "frame" in words or "packets" in words
         self._answers.put((words, body))
 
     def _finish(self, *, fit: bool) -> None:
@@ -178,8 +178,9 @@ def asked(limits: Limits, words: Words, body: bytes = b"", file: Readable | None
 
 
 def warm(limits: Limits) -> None:
-    """Have a process ready."""
-    _idle.append(_child(limits))
+    """Have a process ready, unless there is one already."""
+    if not any_started():
+        _idle.append(_child(limits))
 
 
 def _child(limits: Limits) -> Child:
