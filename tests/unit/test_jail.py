@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import psutil
 import pytest
@@ -167,8 +168,12 @@ def test_whoever_takes_frames_slowly_is_no_hang(limited):
 
 def test_memory_is_limited(limited, tmp_path):
     limited(memory_mb=256)
-    path = tmp_path / "large.y4m"
-    path.write_bytes(b"YUV4MPEG2 W8000 H8000 F25:1 C444\n" + b"FRAME\n" + bytes(3 * 8000 * 8000))
+    path = tmp_path / "large.mov"
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("png", rate=25)
+        video.width, video.height, video.pix_fmt = 8000, 8000, "rgb24"
+        output.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((8000, 8000, 3), np.uint8))))
+        output.mux(video.encode(None))
     with pytest.raises(TooLarge, match="memory"):
         planned(path)
     assert planned(CLIP)[0].stream.frames == 230

@@ -19,6 +19,9 @@ _MOST_QUESTIONS = 256
 """After so many a process makes room for a new one: libraries leak."""
 _MOST_READ = 512 << 20
 _idle: list[Child] = []
+_stopping: set["Talk"] = set()
+_changed = threading.Condition()
+"""Guards both: processes that are free, and talks that were given up and have not ended."""
 
 Answer = tuple[Words, bytes]
 
@@ -42,7 +45,7 @@ class Talk:
     def __init__(self, child: Child, file: Readable | None) -> None:
         self.child, self._file = child, file
         self._answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
-        self._sending, self._ending = threading.Lock(), threading.Lock()
+        self._sending = threading.Lock()
         self._held = 0
         """Frames and packets that wait to be taken."""
         self._waited_s = 0.0
@@ -85,10 +88,12 @@ class Talk:
 
     def give_up(self) -> None:
         """No more answers are wanted: where some are to come, the process is told, and is free once it has stopped."""
-        with self._ending:
-            over, self._given_up = self._over, True
-        if not over:
-            self.send({"cancel": True})
+        with _changed:
+            if self._over or self._given_up:
+                return
+            self._given_up = True
+            _stopping.add(self)
+        self.send({"cancel": True})
 
     def _serve(self) -> None:
         """Grant wishes and pass answers on until there is nothing more to come."""
@@ -101,6 +106,8 @@ class Talk:
         except BaseException as error:
             self.child.kill()
             self._answers.put(error)
+        finally:
+            self._end()
 
     def _take(self, words: Words, body: bytes) -> None:
         if "read" in words:
@@ -116,13 +123,19 @@ class Talk:
 
     def _finish(self, *, fit: bool) -> None:
         """Give the process back for the next question."""
-        with self._ending:
-            self._over = True
         ring.release(self.child.memory)
-        if fit and self.child.answered < _MOST_QUESTIONS:
-            _idle.append(self.child)
-        else:
+        fit = fit and self.child.answered < _MOST_QUESTIONS
+        if not fit:
             self.child.kill()
+        self._end(fit=fit)
+
+    def _end(self, *, fit: bool = False) -> None:
+        with _changed:
+            if not self._over and fit:
+                _idle.append(self.child)
+            self._over = True
+            _stopping.discard(self)
+            _changed.notify_all()
 
     def _next(self) -> Answer:
         """What it says next; what it takes for that counts, unless frames are waiting to be taken."""
@@ -184,6 +197,10 @@ def warm(limits: Limits) -> None:
 
 
 def _child(limits: Limits) -> Child:
+    """A process that is free; one that is about to be is waited for, as it may know the stream already."""
+    with _changed:
+        while _stopping and not _idle:
+            _changed.wait(_SLICE_S)
     while _idle:
         child = _idle.pop()
         if child.limits == limits and child.is_mine():
