@@ -211,7 +211,6 @@ def test_a_call_that_is_left_stops_and_the_next_is_in_step():
         for _ in range(number):
             next(frames)
         frames.close()
-        assert wait_until(lambda: talk._idle)
         first = next(decoded(CLIP, plan, header))
         assert first.pts == plan.ranges[0].first_pts
         assert wait_until(lambda: talk._idle)
@@ -220,6 +219,38 @@ def test_a_call_that_is_left_stops_and_the_next_is_in_step():
     assert wait_until(lambda: talk._idle)
     assert planned(CLIP)[0] == plan
     assert [each.pid for each in children()] == [child.pid]
+
+
+def test_an_interruption_while_waiting_comes_at_once_and_spares_the_process():
+    plan, header = planned(CLIP)
+    (child,) = children()
+    child.send_signal(signal.SIGSTOP)
+
+    def interrupt(*_):
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.raises(InterruptedError):
+            next(decoded(CLIP, plan, header))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    child.send_signal(signal.SIGCONT)
+    assert sum(1 for _ in decoded(CLIP, plan, header)) == 230
+    assert [each.pid for each in children()] == [child.pid]
+
+
+def test_a_process_that_does_not_stop_is_killed(limited):
+    limited(stall_s=1.0)
+    plan, header = planned(CLIP)
+    frames = decoded(CLIP, plan, header)
+    next(frames)
+    (child,) = children()
+    child.send_signal(signal.SIGSTOP)
+    frames.close()
+    assert sum(1 for _ in decoded(CLIP, plan, header)) == 230
+    assert not child.is_running()
 
 
 def test_two_calls_at_once_get_a_process_each():

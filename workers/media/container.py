@@ -1,7 +1,7 @@
 """Open an upload as a video container, with errors that name what is wrong with it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import av
@@ -43,6 +43,18 @@ def opened(file: FileOfParts, limits: Limits = LIMITS) -> Iterator[InputContaine
         raise VideoError("the file is not a video of a known container, or its index is cut off or damaged") from error
     with container:
         yield container
+
+
+def check_declared(file: FileOfParts, limits: Limits) -> None:
+    """Raises `TooLarge` where the container says that pictures are: decoders that refuse them do not say why."""
+    file.seek(0)
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": _PROTOCOLS, "codec_whitelist": "none"}
+    with suppress(av.FFmpegError, ValueError):
+        container: Any = av.open(file, options=options, metadata_errors="replace")
+        with container:
+            for stream in container.streams.video:
+                if stream.codec_context is not None:
+                    limits.check_pixels(stream.codec_context.width, stream.codec_context.height)
 
 
 def _options(limits: Limits, **more: str) -> dict[str, str]:

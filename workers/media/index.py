@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from schema.errors import EncryptedVideo, NoFrames, VideoError
 from schema.plan import Stream
 from workers.media.boxes import Skeleton, boxes, read_skeleton
-from workers.media.container import opened, packets_of, video_stream
+from workers.media.container import check_declared, opened, packets_of, video_stream
 from workers.media.facts import facts_of
 from workers.media.limits import LIMITS, Limits, memory_named
 from workers.media.packets import NO_TIME, Ints, Packets
@@ -81,8 +81,12 @@ def read_index(file: RangedFile, limits: Limits = LIMITS) -> VideoIndex:
         VideoError: it is not a video, has no video stream, is encrypted, shows no frame, or is too large.
     """
     limits.check_bytes(file.size)
-    with damage_named():
-        index = _read(file, limits)
+    try:
+        with damage_named():
+            index = _read(file, limits)
+    except NoFrames:
+        check_declared(file, limits)
+        raise
     limits.check(index.stream)
     return index
 

@@ -210,6 +210,8 @@ def _still(body: bytes) -> Still:
             height, width = (_whole(side) for side in words["still"])
             asked.child.limits.check_pixels(width, height)
             size = 3 * width * height
+            if min(width, height) < 1:
+                raise ValueError("a picture without pixels")
             rgb = np.frombuffer(asked.child.memory, np.uint8, size).reshape(height, width, 3).copy()
         asked.send({"taken": True})
         list(answers)
