@@ -8,7 +8,7 @@ LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test lint format bench bench-render bench-long track-eval accuracy lock clean
+.PHONY: help setup demo test lint format bench bench-render bench-long fuzz track-eval accuracy lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -55,6 +55,9 @@ bench-render: $(VENV)/.ready-dev setup ## Measure rendering beside a loop that d
 
 bench-long: $(VENV)/.ready-dev setup ## Time, bytes and memory of each step on 12 hours of video beside one minute.
 	$(BIN)/python -W ignore -m tests.benchmarks.long_video
+
+fuzz: $(VENV)/.ready-dev setup ## 2,000 damaged videos and pictures through the process that reads sources, as a table.
+	$(BIN)/python -W ignore -m tests.benchmarks.mutants
 
 track-eval: $(VENV)/.ready-dev setup ## HOTA, IDF1, MOTA and id switches beside the trackers of others, on the same poses.
 	$(BIN)/python -W ignore -m tests.benchmarks.track_eval
