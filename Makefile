@@ -10,7 +10,7 @@ LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test faults lint format bench bench-render bench-long track-eval accuracy lock clean
+.PHONY: help setup demo test faults lint format bench bench-render bench-long fuzz track-eval accuracy lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -36,7 +36,7 @@ demo: setup ## Process a real video on this machine, from upload to annotated vi
 	@$(BIN)/posefleet demo
 
 test: $(VENV)/.ready-dev setup ## Run all tests that need no measuring.
-	$(BIN)/python -m pytest --ignore=tests/benchmarks
+	$(BIN)/python -m pytest --ignore=tests/benchmarks --durations=20 --durations-min=5
 
 faults: $(VENV)/.ready-dev setup ## All rows of the fault matrix and their table; ROWS="-k storm" for some, SEEDS=3, SOAK_S=180.
 	POSEFLEET_FAULTS_ALL=1 POSEFLEET_FAULTS_SEEDS=$(SEEDS) POSEFLEET_FAULTS_SOAK_S=$(SOAK_S) $(BIN)/python -m pytest tests/faults $(ROWS)
@@ -60,6 +60,9 @@ bench-render: $(VENV)/.ready-dev setup ## Measure rendering beside a loop that d
 
 bench-long: $(VENV)/.ready-dev setup ## Time, bytes and memory of each step on 12 hours of video beside one minute.
 	$(BIN)/python -W ignore -m tests.benchmarks.long_video
+
+fuzz: $(VENV)/.ready-dev setup ## 2,000 damaged videos and pictures through the process that reads sources, as a table.
+	$(BIN)/python -W ignore -m tests.benchmarks.mutants
 
 track-eval: $(VENV)/.ready-dev setup ## HOTA, IDF1, MOTA and id switches beside the trackers of others, on the same poses.
 	$(BIN)/python -W ignore -m tests.benchmarks.track_eval

@@ -1,7 +1,5 @@
 """Split: the container's index to a plan, and a message per frame range."""
 
-import numpy as np
-
 from producer.pictures import plan_pictures
 from producer.planner import ahead, aim_for, cut_parts, target_frames
 from schema.failpoint import hit
@@ -9,8 +7,7 @@ from schema.manifest import Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
 from schema.plan import Plan
-from workers.media.index import VideoIndex, read_index, whole
-from workers.media.ranges import frame_ranges
+from workers.media.jail.calls import JailedIndex, opened_index
 from workers.storage.port import ObjectStore
 from workers.storage.records import source_file
 
@@ -50,17 +47,16 @@ def make_plan(store: ObjectStore, job: VideoJob, aim: int) -> Plan:
         return plan_pictures(store, job)
     if job.tracks_of:
         return _adopted(store, job, job.tracks_of)
-    index = read_index(source_file(store, job))
-    ranges, headers = frame_ranges(
-        index, _cuts(index, job.batch_frames, aim_for(aim, max(job.options.work, _pixels(index) / _USUAL_PIXELS)))
-    )
+    with opened_index(source_file(store, job)) as index:
+        work = max(job.options.work, _pixels(index) / _USUAL_PIXELS)
+        ranges, headers = index.ranges(_cuts(index, job.batch_frames, aim_for(aim, work)))
     if headers:
         store.put_new(JobKeys(job.job_id).index, headers)
     return Plan(
         job_id=job.job_id,
         stream=index.stream,
         ranges=tuple(ranges),
-        sequential=index.table.sequential,
+        sequential=index.sequential,
         warnings=index.warnings,
     )
 
@@ -80,16 +76,15 @@ def _repeated(store: ObjectStore, job: VideoJob, parent: str) -> Plan:
     return Plan.from_json(store.get(JobKeys(parent).plan)).model_copy(update={"job_id": job.job_id})
 
 
-def _pixels(index: VideoIndex) -> int:
+def _pixels(index: JailedIndex) -> int:
     return index.stream.coded_width * index.stream.coded_height
 
 
-def _cuts(index: VideoIndex, asked: int | None, aim: int) -> list[tuple[int, int]]:
-    table, frames = index.table, index.stream.frames
-    keys = np.searchsorted(table.pts, table.key_pts).astype(np.int64)
+def _cuts(index: JailedIndex, asked: int | None, aim: int) -> list[tuple[int, int]]:
+    parts, keys, frames = index.parts, index.keys, index.stream.frames
     if asked:
-        return cut_parts(whole(index), keys, asked, exact=True)
-    shared = cut_parts(whole(index), keys, target_frames(frames, aim), exact=False)
+        return cut_parts(parts, keys, asked, exact=True)
+    shared = cut_parts(parts, keys, target_frames(frames, aim), exact=False)
     if ahead(shared, keys) <= _MOST_AHEAD * frames:
         return shared
-    return cut_parts(whole(index), keys, aim, exact=False)
+    return cut_parts(parts, keys, aim, exact=False)

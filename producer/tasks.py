@@ -27,7 +27,7 @@ def split(self: SplitTask, reference: JobReference) -> int:
         return 0
     job = read_job(store(), reference.job_id)
     follows = TASK_RENDER if job.tracks_of else TASK_INFER
-    _leave_room(step_of(follows))
+    leave_room(step_of(follows))
     plan = stage.split(store=store(), job=job, aim=current().batch_frames)
     hit("split.before_messages", f"{job.job_id}/all")
     self.go_on(follows, job.job_id, plan.units)
@@ -35,7 +35,7 @@ def split(self: SplitTask, reference: JobReference) -> int:
     return len(plan.ranges)
 
 
-def _leave_room(step: str) -> None:
+def leave_room(step: str) -> None:
     """Split no further video while as much waits as Redis is meant to hold."""
     waiting, most = progress().outstanding(step), current().max_waiting
     if waiting >= most:

@@ -3,6 +3,7 @@
 ::
 
     PosefleetError
+    ├── DecoderDied               the process that reads a source died or was stopped: counts as an attempt
     ├── TransientError            try again later, with back-off
     │   ├── DiskFull              this worker has no room for temporary files, another may
     │   ├── StorageUnavailable    the object store did not answer, or not in full
@@ -28,6 +29,15 @@ class PosefleetError(Exception):
     """Root of all errors that posefleet raises on purpose."""
 
     reason = "error"
+
+
+class DecoderDied(PosefleetError):
+    """The process that reads sources died, hung or broke the protocol; the message says which.
+
+    It may have been the source or the machine, so the batch is tried again, but not for ever.
+    """
+
+    reason = "decoder_died"
 
 
 class TransientError(PosefleetError):
@@ -100,6 +110,12 @@ class NoFrames(VideoError):
     """The stream shows no frame, or none of them decodes."""
 
     reason = "no_frames"
+
+
+class TooLarge(VideoError):
+    """The source has more bytes, pixels, frames or seconds than is allowed, or takes more memory to decode."""
+
+    reason = "too_large"
 
 
 class PictureError(PermanentError):

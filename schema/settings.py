@@ -76,6 +76,14 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default_factory=lambda: _folder("XDG_DATA_HOME", ".local/share"), description="data of the local stack"
     )
+    max_source_gb: float = Field(1000.0, gt=0, description="largest source in GB")
+    max_pixels: int = Field(67_108_864, ge=1024, description="most pixels of a frame or picture")
+    max_frames: int = Field(10_000_000, ge=1, description="most frames of a video")
+    max_duration_h: float = Field(100.0, gt=0, description="longest video in hours")
+    decoder_stall_s: float = Field(
+        30.0, gt=0, description="longest that decoding may take without a frame or new bytes"
+    )
+    decoder_memory_mb: int = Field(2048, ge=256, description="memory of the process that decodes")
 
     @classmethod
     def read(cls) -> "Settings":

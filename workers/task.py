@@ -15,6 +15,7 @@ from celery.exceptions import Reject, SoftTimeLimitExceeded
 from schema.errors import (
     ConfigurationError,
     DeadLetter,
+    DecoderDied,
     FleetBusy,
     JobEnded,
     MessageError,
@@ -101,7 +102,7 @@ class FleetTask(Task):  # type: ignore[misc]
         asked = self.message_type.from_message(message)
         try:
             return self._attempt(asked)
-        except (TransientError, SoftTimeLimitExceeded) as error:
+        except (TransientError, SoftTimeLimitExceeded, DecoderDied) as error:
             again = self._again(asked, error)
             # Large results break Celery while it reconnects, so what goes back has no traceback.
             raise again from (None if isinstance(again, Reject) else error)
@@ -141,7 +142,7 @@ class FleetTask(Task):  # type: ignore[misc]
 
     def _again(self, asked: Any, error: BaseException) -> Any:
         """What to raise for an error that may pass."""
-        if isinstance(error, SoftTimeLimitExceeded):
+        if isinstance(error, SoftTimeLimitExceeded | DecoderDied):
             return self._later(asked, error, stumbled=None)
         if isinstance(error, FleetBusy):
             return self._later(asked, error, stumbled=False)

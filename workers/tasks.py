@@ -155,6 +155,7 @@ def _load_the_rest() -> None:
         for name in ("stitch", "render", "publish"):
             import_module(f"workers.stages.{name}")
         import_module("workers.stages.tracking").load()
+    import_module("workers.media.jail.calls").warm()
     _touch(f"warm-{os.getpid()}")
 
 

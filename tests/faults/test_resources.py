@@ -27,6 +27,9 @@ SOAK_S = float(os.environ.get("POSEFLEET_FAULTS_SOAK_S", "180"))
 _REDUCING = ",".join((QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH))
 _FAKETIME = tuple(f"/usr/lib/{name}-linux-gnu/faketime/libfaketime.so.1" for name in ("x86_64", "aarch64"))
 
+#: Python sleeps until a time, which libfaketime gets wrong.
+_SLEEP = "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], max(0, seconds)) and None\n"
+
 
 @row(23, "device out of memory, then lost")
 def test_a_device_without_memory(ground: Ground, undisturbed, record: Record):
@@ -90,16 +93,19 @@ def small_disk(path: Path) -> Iterator[Path]:
 
 @row(25, "clock ±1 h on one worker")
 @pytest.mark.parametrize("shift", ["+1h", "-1h"])
-def test_a_wrong_clock(ground: Ground, undisturbed, record: Record, shift: str):
+def test_a_wrong_clock(ground: Ground, undisturbed, record: Record, shift: str, tmp_path: Path):
     library = next((each for each in _FAKETIME if Path(each).exists()), None)
     if library is None or shutil.which("faketime") is None:
         pytest.skip("faketime is not installed")
     ground.usual("infer-1", "other")
-    ground.start("infer-wrong", LD_PRELOAD=library, FAKETIME=shift, FAKETIME_DONT_FAKE_MONOTONIC="1")
+    (tmp_path / "sitecustomize.py").write_text(_SLEEP)
+    path = f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"
+    wrong = {"LD_PRELOAD": library, "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "PYTHONPATH": path}
+    ground.start("infer-wrong", **wrong)
     jobs = [ground.job(batch_frames=20) for _ in range(3)]
     assert [job.wait(WAIT_S).state for job in jobs] == ["succeeded"] * 3
-    wrong = set(ground.pool("infer-wrong"))
-    record.about(f"{sum(note.pid in wrong for job in jobs for note in ground.notes(job))} batches with the wrong clock")
+    pool = set(ground.pool("infer-wrong"))
+    record.about(f"{sum(note.pid in pool for job in jobs for note in ground.notes(job))} batches with the wrong clock")
     record.exactly("duplicates", sum(ground.redone(job) for job in jobs), 0)
     ground.usual()
     check(ground, jobs, undisturbed)

@@ -5,11 +5,13 @@ import time
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from schema.errors import PermanentError, SourceChanged, StorageUnavailable
+from producer import tasks as split
+from schema.errors import FleetBusy, PermanentError, SourceChanged, StorageUnavailable
 from schema.manifest import Manifest, State
 from schema.messages import FrameBatch, JobReference, ModelIdentity, Source, VideoJob
 from schema.names import TASK_STITCH, JobKeys, LedgerKeys, ProgressKeys
 from schema.options import Options
+from schema.settings import current
 from tests.support.memory import Memory
 from tests.unit.test_stitch import plan_of
 from workers import task as base
@@ -177,6 +179,18 @@ def test_a_task_stops_when_its_job_ends_and_leaves_nothing(fakes, monkeypatch):
     assert {KEYS.manifest, KEYS.job, KEYS.plan} == set(store.bodies)
     assert redis.redis.zcard(LedgerKeys.running("infer")) == 0
     assert sent == []
+
+
+def test_no_further_video_is_split_while_as_much_waits_as_redis_is_meant_to_hold(fakes, monkeypatch):
+    _, redis, _ = fakes()
+    monkeypatch.setattr(split, "progress", lambda: redis)
+    monkeypatch.setattr(split, "current", lambda: current().model_copy(update={"max_waiting": 3}))
+    redis.announce("another", "infer", ["00000000-00000001", "00000001-00000002"])
+    split.leave_room("infer")
+    redis.start("another", "infer", "00000000-00000001", fresh=True, within_s=60)
+    redis.announce("another", "infer", ["00000002-00000003"])
+    with pytest.raises(FleetBusy, match="3 batches wait for infer, POSEFLEET_MAX_WAITING is 3"):
+        split.leave_room("infer")
 
 
 def start(progress, *, fresh=False, step="infer"):

@@ -2,16 +2,21 @@
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 Item = TypeVar("Item")
+_PATIENCE_S = 0.3
 
 
 @contextmanager
 def ahead(items: Iterator[Item], most: int) -> Iterator[Iterator[Item]]:
-    """An iterator over ``items``, at most ``most`` of them waiting; their errors are raised where they are taken."""
+    """An iterator over ``items``, at most ``most`` of them waiting; their errors are raised where they are taken.
+
+    Where the block is left while the next item is being made, which may take long, the thread ends with that item.
+    """
     ready: queue.Queue[Item | BaseException | None] = queue.Queue(most)
     stop = threading.Event()
 
@@ -31,10 +36,10 @@ def ahead(items: Iterator[Item], most: int) -> Iterator[Iterator[Item]]:
         yield _taken(ready)
     finally:
         stop.set()
-        while thread.is_alive():
+        end = time.monotonic() + _PATIENCE_S
+        while thread.is_alive() and time.monotonic() < end:
             with suppress(queue.Empty):
                 ready.get(timeout=0.05)
-        thread.join()
 
 
 def _taken(ready: "queue.Queue[Item | BaseException | None]") -> Iterator[Item]:

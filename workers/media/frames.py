@@ -1,7 +1,7 @@
 """Decode the frames of a range: begin at its key frame, keep what lies inside, go on after broken packets."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Any
@@ -11,8 +11,10 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from schema.errors import VideoError
 from schema.plan import FrameRange, Plan
-from workers.media.container import opened, planned_stream, video_stream
+from workers.media.container import opened, packets_of, planned_stream, video_stream
+from workers.media.limits import LIMITS, Limits, memory_named
 from workers.media.normal import normal
 from workers.media.packets import NO_TIME
 from workers.media.windows import WindowFile
@@ -35,7 +37,14 @@ class ShownFrame:
     """Whether it decoded with errors: some of it is made up."""
 
 
-def decode_range(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes = b"") -> Iterator[ShownFrame]:
+def decode_range(
+    file: RangedFile,
+    plan: Plan,
+    wanted: FrameRange,
+    header: bytes = b"",
+    limits: Limits = LIMITS,
+    passed: Callable[[], None] = lambda: None,
+) -> Iterator[ShownFrame]:
     """Frames of ``wanted`` in order of display.
 
     Frames that cannot be decoded are left out: the caller counts.
@@ -45,43 +54,65 @@ def decode_range(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes
         plan: how it is cut.
         wanted: one of the plan's ranges.
         header: that of the range's window; without, the whole file is opened and sought in.
+        limits: on pixels.
+        passed: called for every frame that decodes, wanted or not.
 
     Raises:
-        VideoError: the container does not open.
+        VideoError: the container does not open, or its frames cannot be made plain.
         StorageUnavailable, SourceChanged: from reading.
     """
-    for shown in _frames(file, plan, wanted, header):
-        yield ShownFrame(shown.pts, normal(shown.picture), shown.picture.is_corrupt)
+    frames = _frames(file, plan, wanted, header, limits, passed)
+    while True:
+        with memory_named():
+            shown = next(frames, None)
+            plain = None if shown is None else _plain(shown.picture)
+        if shown is None or plain is None:
+            return
+        yield ShownFrame(shown.pts, plain, shown.picture.is_corrupt)
 
 
-def _frames(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes) -> Iterator[ShownFrame]:
+def _plain(frame: VideoFrame) -> VideoFrame:
+    try:
+        return normal(frame)
+    except av.error.MemoryError:
+        raise
+    except av.FFmpegError as error:
+        raise VideoError(f"frames of this kind cannot be converted: {error.strerror}") from error
+
+
+def _frames(
+    file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes, limits: Limits, passed: Callable[[], None]
+) -> Iterator[ShownFrame]:
     if header and wanted.window is not None:
-        yield from _inside(_from_window(file, plan, wanted, header), wanted)
+        yield from _inside(_from_window(file, plan, wanted, header, limits), wanted, passed)
         return
     if plan.sequential:
-        with opened(file) as container:
-            yield from _rising(_decoded(container, planned_stream(container, plan.stream.index)))
+        with opened(file, limits) as container:
+            yield from _rising(_decoded(container, planned_stream(container, plan.stream.index, limits)))
     else:
-        found = _from_key_frame(file, plan.stream.index, wanted)
-        yield from _inside(_in_order(found) if plan.stream.container in _DECODE_TIMES else found, wanted)
+        found = _from_key_frame(file, plan.stream.index, wanted, limits)
+        yield from _inside(_in_order(found) if plan.stream.container in _DECODE_TIMES else found, wanted, passed)
 
 
-def _inside(frames: Iterator[ShownFrame], wanted: FrameRange) -> Iterator[ShownFrame]:
+def _inside(frames: Iterator[ShownFrame], wanted: FrameRange, passed: Callable[[], None]) -> Iterator[ShownFrame]:
     for shown in frames:
+        passed()
         if wanted.end_pts is not None and shown.pts >= wanted.end_pts:
             return
         if shown.pts >= wanted.first_pts:
             yield shown
 
 
-def _from_window(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes) -> Iterator[ShownFrame]:
+def _from_window(
+    file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes, limits: Limits
+) -> Iterator[ShownFrame]:
     """Decode what the range's own bytes hold."""
     window = wanted.window
     assert window is not None
     movie = "mp4" in plan.stream.container
     period = _WRAPS.get(plan.stream.container)
-    with opened(WindowFile(header, file, window.start, window.stop, seekable=movie)) as container:
-        stream = video_stream(container) if movie else planned_stream(container, plan.stream.index)
+    with opened(WindowFile(header, file, window.start, window.stop, seekable=movie), limits) as container:
+        stream = video_stream(container, limits) if movie else planned_stream(container, plan.stream.index, limits)
         for frame in _decoded(container, stream):
             pts = _pts(frame) + window.shift
             if period:
@@ -89,22 +120,33 @@ def _from_window(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes
             yield ShownFrame(pts, frame)
 
 
-def _from_key_frame(file: RangedFile, index: int, wanted: FrameRange) -> Iterator[ShownFrame]:
+def _from_key_frame(file: RangedFile, index: int, wanted: FrameRange, limits: Limits) -> Iterator[ShownFrame]:
     """Decode from the planned key frame; from the first byte when seeking went too far."""
     late = wanted.seek_dts is None
     if wanted.seek_dts is not None:
-        with opened(file) as container:
-            stream = planned_stream(container, index)
-            container.seek(wanted.seek_dts, stream=stream, backward=True, any_frame=False)
-            for number, frame in enumerate(_decoded(container, stream)):
+        with opened(file, limits) as container:
+            stream = planned_stream(container, index, limits)
+            late = not _sought(container, stream, wanted.seek_dts)
+            for number, frame in enumerate([] if late else _decoded(container, stream)):
                 late = number == 0 and _pts(frame) > wanted.first_pts
                 if late:
                     break
                 yield ShownFrame(_pts(frame), frame)
     if late:
-        with opened(file) as container:
-            for frame in _decoded(container, planned_stream(container, index)):
+        with opened(file, limits) as container:
+            for frame in _decoded(container, planned_stream(container, index, limits)):
                 yield ShownFrame(_pts(frame), frame)
+
+
+def _sought(container: InputContainer, stream: VideoStream, dts: int) -> bool:
+    """Whether the container can go to the key frame at ``dts``."""
+    try:
+        container.seek(dts, stream=stream, backward=True, any_frame=False)
+    except av.error.MemoryError:
+        raise
+    except (av.FFmpegError, OverflowError):
+        return False
+    return True
 
 
 def _pts(frame: VideoFrame) -> int:
@@ -114,10 +156,12 @@ def _pts(frame: VideoFrame) -> int:
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """All frames that decode; one thread, as FFmpeg conceals errors of H.264 only then."""
     stream.thread_type = "NONE"
-    for packet in container.demux(stream):
+    for packet in packets_of(container, stream):
         try:
             frames: list[Any] = packet.decode()
-        except (av.InvalidDataError, av.PatchWelcomeError, av.BugError, av.EOFError):
+        except av.error.MemoryError:
+            raise
+        except av.FFmpegError:
             continue
         yield from frames
 

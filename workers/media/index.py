@@ -6,6 +6,8 @@ the payload.  Other containers are demuxed once, from the first byte to the last
 """
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -19,8 +21,9 @@ from numpy.typing import NDArray
 from schema.errors import EncryptedVideo, NoFrames, VideoError
 from schema.plan import Stream
 from workers.media.boxes import Skeleton, boxes, read_skeleton
-from workers.media.container import opened, video_stream
+from workers.media.container import check_declared, opened, packets_of, video_stream
 from workers.media.facts import facts_of
+from workers.media.limits import LIMITS, Limits, memory_named
 from workers.media.packets import NO_TIME, Ints, Packets
 from workers.media.samples import Track, Unusual
 from workers.media.windows import (
@@ -35,7 +38,8 @@ from workers.media.windows import (
 from workers.storage.ranged import RangedFile
 
 _PROBED_PACKETS = 600
-_MOST_SAMPLES = 20_000_000
+#: What numbers that contradict each other raise, in numpy, in struct and in FFmpeg's wrapper.
+_DAMAGE = (struct.error, LookupError, ValueError, ArithmeticError, TypeError, av.FFmpegError)
 
 
 @dataclass(frozen=True)
@@ -70,22 +74,46 @@ class VideoIndex:
     """None where the file can only be read as a whole."""
 
 
-def read_index(file: RangedFile) -> VideoIndex:
+def read_index(file: RangedFile, limits: Limits = LIMITS) -> VideoIndex:
     """Read the index of the video in ``file``.
 
     Raises:
-        VideoError: it is not a video, has no video stream, is encrypted, or shows no frame.
+        VideoError: it is not a video, has no video stream, is encrypted, shows no frame, or is too large.
     """
+    limits.check_bytes(file.size)
+    try:
+        with damage_named():
+            index = _read(file, limits)
+    except NoFrames:
+        check_declared(file, limits)
+        raise
+    limits.check(index.stream)
+    return index
+
+
+@contextmanager
+def damage_named() -> Iterator[None]:
+    """What numbers that contradict each other raise becomes a `VideoError`."""
+    try:
+        with memory_named():
+            yield
+    except _DAMAGE as error:
+        raise VideoError(f"the file's index is damaged ({type(error).__name__})") from error
+
+
+def _read(file: RangedFile, limits: Limits) -> VideoIndex:
     skeleton = read_skeleton(file)
     if skeleton is not None and not skeleton.fragmented:
         try:
-            return _of_tables(file, skeleton)
-        except (Unusual, LookupError, struct.error):
+            return _of_tables(file, skeleton, limits)
+        except MemoryError:
+            raise
+        except (Unusual, *_DAMAGE):
             pass  # FFmpeg may make more of it
-    return _of_packets(file, skeleton)
+    return _of_packets(file, skeleton, limits)
 
 
-def _of_tables(file: RangedFile, skeleton: Skeleton) -> VideoIndex:
+def _of_tables(file: RangedFile, skeleton: Skeleton, limits: Limits) -> VideoIndex:
     """The index of an MP4 or MOV file as its sample tables have it."""
     moov = skeleton.first(b"moov")
     if moov is None:
@@ -93,13 +121,15 @@ def _of_tables(file: RangedFile, skeleton: Skeleton) -> VideoIndex:
     every = _tracks(moov)
     tracks = [track for track in every if track.kind == b"vide"]
     has_audio = any(track.kind == b"soun" for track in every)
-    if sum(track.count for track in tracks) > min(file.size, _MOST_SAMPLES):
+    claimed = sum(track.count for track in tracks)
+    if claimed > file.size:
         raise VideoError("the file claims to have more frames than fit into it")
+    limits.check_frames(claimed)
     all_samples = {track.number: track.samples() for track in tracks}
     header = slim(skeleton, [(track, *all_samples[track.number]) for track in tracks], _PROBED_PACKETS)
     whole = WindowFile(header, file, 0, file.size)
-    with opened(whole) as container:
-        stream = video_stream(container)
+    with opened(whole, limits) as container:
+        stream = video_stream(container, limits)
         track = next((each for each in tracks if each.number == stream.id), None)
         if track is None:
             raise Unusual("the track is not found")
@@ -131,18 +161,18 @@ def _movie_scale(moov: memoryview) -> int:
     return int.from_bytes(mvhd[at : at + 4], "big") or 1
 
 
-def _of_packets(file: RangedFile, skeleton: Skeleton | None) -> VideoIndex:
+def _of_packets(file: RangedFile, skeleton: Skeleton | None, limits: Limits) -> VideoIndex:
     """The index of any file, as its packets tell."""
     if skeleton is not None:
         skeleton.filling = file
-    with opened(skeleton or file) as container:
-        stream = video_stream(container)
+    with opened(skeleton or file, limits) as container:
+        stream = video_stream(container, limits)
         first = _first_frame(container, stream)
     if skeleton is not None:
         skeleton.filling = None
-    with opened(skeleton or file) as container:
-        stream = video_stream(container)
-        packets = Packets.demuxed(container.demux(stream))
+    with opened(skeleton or file, limits) as container:
+        stream = video_stream(container, limits)
+        packets = Packets.demuxed(packets_of(container, stream), limits)
         if skeleton is not None:
             keys = np.array([each.timestamp for each in stream.index_entries if each.is_keyframe], np.int64)
             packets = replace(packets, key=np.isin(packets.dts, keys))
@@ -183,11 +213,14 @@ def _all_tracks(moov: memoryview) -> list[Track]:
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     """The first frame that decodes: it carries the picture's size and orientation."""
     encrypted = False
-    for number, packet in enumerate(container.demux(stream)):
+    for number, packet in enumerate(packets_of(container, stream)):
         encrypted = encrypted or packet.has_sidedata("encryption_info")
         try:
-            for frame in packet.decode():
-                return frame
+            frames: list[VideoFrame] = packet.decode()
+            if frames:
+                return frames[0]
+        except av.error.MemoryError:
+            raise
         except av.FFmpegError:
             pass
         if number >= _PROBED_PACKETS:

@@ -8,8 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.media.limits import LIMITS, Limits
+
 NO_TIME = -(1 << 62)
 """Stands for a time stamp that is missing."""
+_LONGEST = (1 << 31) - 1
 
 Ints = NDArray[np.int64]
 Narrow = NDArray[np.int32]
@@ -45,11 +48,13 @@ class Packets:
         return Packets(*columns)
 
     @classmethod
-    def demuxed(cls, packets: Iterable[Any]) -> Self:
-        """Of a demuxer's packets."""
+    def demuxed(cls, packets: Iterable[Any], limits: Limits = LIMITS) -> Self:
+        """Of a demuxer's packets; raises `TooLarge`."""
         numbers, flags = array("q"), array("b")
         for packet in packets:
             if packet.size:
+                if len(flags) > 2 * limits.frames:
+                    limits.check_frames(len(flags) // 2)
                 pts, dts = packet.pts, packet.dts
                 numbers.append(NO_TIME if pts is None else pts)
                 numbers.append(NO_TIME if dts is None else dts)
@@ -61,5 +66,5 @@ class Packets:
         table = np.frombuffer(numbers, np.int64).reshape(-1, 5) if numbers else np.zeros((0, 5), np.int64)
         seen = np.array(flags, np.bool_).reshape(-1, 2)
         pts, dts, durations, positions, sizes = table.T
-        narrow = durations.astype(np.int32), sizes.astype(np.int32)
+        narrow = np.clip(durations, 0, _LONGEST).astype(np.int32), sizes.astype(np.int32)
         return cls(pts.copy(), dts.copy(), narrow[0], positions.copy(), narrow[1], seen[:, 0], seen[:, 1])

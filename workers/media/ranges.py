@@ -6,7 +6,7 @@ from itertools import groupby
 import numpy as np
 
 from schema.plan import FrameRange, WindowReference
-from workers.media.index import FrameTable, VideoIndex
+from workers.media.index import FrameTable, VideoIndex, damage_named
 
 
 class _Headers:
@@ -33,10 +33,18 @@ def frame_ranges(index: VideoIndex, cuts: list[tuple[int, int]]) -> tuple[list[F
     Args:
         index: of the video.
         cuts: half-open frame ranges that cover all frames; none goes across a jump in time.
+
+    Raises:
+        VideoError: what the index says does not make a file.
     """
-    table, headers = index.table, _Headers()
-    if table.sequential:
+    if index.table.sequential:
         return [FrameRange(start=0, stop=index.stream.frames, first_pts=0, end_pts=None, seek_dts=None)], b""
+    with damage_named():
+        return _ranges(index, cuts)
+
+
+def _ranges(index: VideoIndex, cuts: list[tuple[int, int]]) -> tuple[list[FrameRange], bytes]:
+    table, headers = index.table, _Headers()
     ranges = list[FrameRange]()
     for key, group in groupby(cuts, key=lambda cut: _key_of(table, cut[0])):
         together = list(group)

@@ -14,7 +14,8 @@ from workers.core.merge import together
 from workers.core.poses import FramePoses, RangePoses
 from workers.engine.engine import Engine
 from workers.formats.poses import write_poses
-from workers.media.frames import ShownFrame, decode_range
+from workers.media.frames import ShownFrame
+from workers.media.jail.calls import decode_range
 from workers.media.pixels import FramePicture, Frames
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile

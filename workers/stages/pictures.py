@@ -19,8 +19,9 @@ from workers.engine.engine import Engine
 from workers.formats.coco import CocoWriter
 from workers.formats.poses import read_poses, write_poses
 from workers.media.history import DrawnPerson
+from workers.media.jail.calls import read_still
 from workers.media.pixels import Still
-from workers.media.stills import draw_still, kind_of_name, read_still
+from workers.media.stills import draw_still, kind_of_name
 from workers.stages.dead import body_of, dead_ranges
 from workers.stages.infer import joined
 from workers.stages.results import write_result

@@ -9,6 +9,7 @@ from schema.messages import VideoJob
 from schema.names import ANNOTATED, TRACKS, JobKeys
 from schema.plan import FrameRange, Plan
 from workers.media.gallery import make_gallery
+from workers.media.jail.calls import opened_sound
 from workers.media.painter import Painter
 from workers.media.writer import join
 from workers.stages.dead import dead_ranges
@@ -67,7 +68,7 @@ def _annotate(
     if not pieces:
         return []
     path = work / ANNOTATED
-    join(pieces, source_file(store, job), plan, job.options, path)
+    join(pieces, source_file(store, job), plan, job.options, path, opened_sound)
     tracks = work / TRACKS
     store.download(JobKeys(job.plan_of).result(TRACKS), tracks)
     stops = (*stitched.first_indexes[1:], stitched.frames)

@@ -12,8 +12,9 @@ from schema.names import TRACKS, JobKeys
 from schema.plan import FrameRange, Plan
 from workers.core.rows import TrackRows
 from workers.formats.tracks import by_frame, read_range
-from workers.media.frames import ShownFrame, decode_range
+from workers.media.frames import ShownFrame
 from workers.media.history import HEAT_S, DrawnPerson
+from workers.media.jail.calls import decode_range
 from workers.media.painter import Painter
 from workers.media.writer import encode_piece
 from workers.storage.port import ObjectStore

@@ -38,7 +38,7 @@ class RangedFile(FileOfParts):
         for first, body in self._ranges.items():
             if first <= start and start + size <= first + len(body):
                 return body[start - first : start - first + size]
-        body = self._get(start, min(self.size, start + size + ahead))
+        body = self.fetch(start, min(self.size, start + size + ahead))
         self._keep(start, body)
         return body[:size]
 
@@ -56,12 +56,13 @@ class RangedFile(FileOfParts):
         start, stop = position, min(self.size, max(min(end, position + grown), position + size))
         later = [other for other in self._ranges if start < other < stop]
         stop = min([stop, *later])
-        body = self._get(start, stop)
+        body = self.fetch(start, stop)
         self._keep(start, body)
         self._next_start, self._next_size = stop, grown
         return body
 
-    def _get(self, start: int, stop: int) -> bytes:
+    def fetch(self, start: int, stop: int) -> bytes:
+        """The bytes ``start..stop`` from storage; they are not kept."""
         body = self._store.get_range(self._source, start, stop)
         self.fetched += len(body)
         return body

@@ -1,0 +1,233 @@
+"""What stages and the split ask of sources; the answers come from a process that is confined."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from schema.errors import DecoderDied, PictureError
+from schema.plan import FrameRange, Plan, Stream
+from schema.settings import current
+from workers.media.frames import ShownFrame
+from workers.media.jail import planes, talk
+from workers.media.jail.talk import Answer, Talk
+from workers.media.jail.wire import Words
+from workers.media.limits import Limits
+from workers.media.pixels import Still
+from workers.media.sound import Sound, Timed
+from workers.storage.ranged import RangedFile
+
+_RANGES = TypeAdapter(list[FrameRange])
+_PARTS = TypeAdapter(list[tuple[int, int]])
+_TRIES = 2
+"""How often one picture is read before its process's death is taken for its fault."""
+_LATEST = 1 << 60
+_MALFORMED = (
+    ValidationError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    FFmpegError,
+)
+
+
+@cache
+def limits() -> Limits:
+    """What the settings of this process allow."""
+    settings = current()
+    return Limits(
+        source_bytes=int(settings.max_source_gb * 2**30),
+        pixels=settings.max_pixels,
+        frames=settings.max_frames,
+        duration_s=3600 * settings.max_duration_h,
+        stall_s=settings.decoder_stall_s,
+        memory_mb=settings.decoder_memory_mb,
+    )
+
+
+def warm() -> None:
+    """Start a process before there is something to read; raises `DecoderDied`."""
+    talk.warm(limits())
+
+
+def decode_range(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes = b"") -> Iterator[ShownFrame]:
+    """Like `workers.media.frames.decode_range`, ahead of whoever takes the frames.
+
+    Raises:
+        VideoError: the container does not open, or decoding takes too much memory.
+        DecoderDied: decoding crashed or hung.
+        StorageUnavailable, SourceChanged: from reading.
+    """
+    alone = plan.model_copy(update={"ranges": (), "warnings": ()}).to_message()
+    question = {"do": "decode", "size": file.size, "plan": alone, "wanted": wanted.model_dump(mode="json")}
+    with talk.asked(limits(), question, header, file) as asked:
+        for words, _ in asked.answers():
+            yield _shown(asked, words, Fraction(plan.stream.time_base))
+
+
+def _shown(asked: Talk, words: Words, time_base: Fraction) -> ShownFrame:
+    """The frame that an answer tells of, copied out of the ring."""
+    with _checked():
+        known, at, pts = words["frame"], _whole(words["at"]), _whole(words["pts"])
+        asked.child.limits.check_pixels(_whole(known["width"]), _whole(known["height"]))
+        size = planes.size_of(planes.layout_of(known["format"], known["width"], known["height"]))
+        with memoryview(asked.child.memory) as memory, memory[at : at + size] as source:
+            picture = planes.taken(known, source)
+        picture.pts, picture.time_base = pts, time_base
+        asked.took()
+        return ShownFrame(pts, picture, bool(words["damaged"]))
+
+
+class JailedIndex:
+    """What there is to know of a video before it is cut."""
+
+    def __init__(self, asked: Talk, answers: Iterator[Answer], answer: Answer, size: int) -> None:
+        words, body = answer
+        self._asked, self._answers, self._size = asked, answers, size
+        self.stream = Stream.model_validate(words["stream"])
+        self.sequential = bool(words["index"]["sequential"])
+        self.warnings = tuple(str(each) for each in words["index"]["warnings"])
+        self.parts = _PARTS.validate_python(words["index"]["parts"])
+        """Half-open ranges of frames that no cut need go beyond."""
+        self.keys: NDArray[np.int64] = np.frombuffer(body, "<i8")
+        """``[keys]`` numbers of the frames that decoding can begin at."""
+        asked.child.limits.check(self.stream)
+
+    def ranges(self, cuts: list[tuple[int, int]]) -> tuple[list[FrameRange], bytes]:
+        """The ranges ``cuts`` and the headers of their windows, see `workers.media.ranges.frame_ranges`.
+
+        Raises:
+            VideoError: what the index says does not make a file.
+            DecoderDied: making them failed.
+        """
+        self._asked.send({"cuts": cuts})
+        found = list(self._answers)
+        with _checked():
+            ((words, headers),) = found
+            ranges = _RANGES.validate_python(words["ranges"])
+            wanted = [(0, self.stream.frames)] if self.sequential else cuts
+            if [(each.start, each.stop) for each in ranges] != wanted:
+                raise ValueError("other ranges than asked for")
+            for window in (each.window for each in ranges if each.window):
+                if not (0 <= window.start <= window.stop <= self._size and 0 <= window.header[0] <= window.header[1]):
+                    raise ValueError("bytes that are not there")
+        return ranges, headers
+
+
+@contextmanager
+def opened_index(file: RangedFile) -> Iterator[JailedIndex]:
+    """The index of the video in ``file``, which is to be cut before the block ends.
+
+    Raises:
+        VideoError: see `workers.media.index.read_index`.
+        DecoderDied: reading it crashed or hung.
+        StorageUnavailable, SourceChanged: from reading.
+    """
+    limits().check_bytes(file.size)
+    with talk.asked(limits(), {"do": "index", "size": file.size}, file=file) as asked:
+        answers = asked.answers()
+        answer = next(answers)
+        with _checked():
+            index = JailedIndex(asked, answers, answer, file.size)
+        yield index
+
+
+@contextmanager
+def opened_sound(source: RangedFile) -> Iterator[Sound]:
+    """Like `workers.media.sound.opened_sound`.
+
+    Raises:
+        VideoError: it cannot be read.
+        DecoderDied: reading it crashed or hung.
+        StorageUnavailable, SourceChanged: from reading.
+    """
+    with talk.asked(limits(), {"do": "sound", "size": source.size}, file=source) as asked:
+        yield lambda output: _packets(asked, output)
+
+
+def _packets(asked: Talk, output: Any) -> Iterator[Timed]:
+    answers = asked.answers()
+    _, head = next(answers, ({}, b""))
+    if not head:
+        return iter(())
+    with _checked(), av.open(io.BytesIO(head), format="mp4", options={"protocol_whitelist": "none"}) as container:
+        stream = output.add_stream_from_template(container.streams.audio[0], opaque=True)
+    return _sent(asked, answers, stream)
+
+
+def _sent(asked: Talk, answers: Iterator[Answer], stream: Any) -> Iterator[Timed]:
+    for words, body in answers:
+        at = 0
+        for facts in words["packets"]:
+            with _checked():
+                time_s, packet = _packet(facts, body[at : at + facts[0]])
+            packet.stream = stream
+            yield time_s, packet
+            at += packet.size
+        asked.took()
+
+
+def _packet(facts: list[int], body: bytes) -> tuple[float, Any]:
+    """A packet and its decode time, of its size, times in ticks, and flags."""
+    size, pts, dts, duration, numerator, denominator, key = (_whole(each) for each in facts)
+    packet: Any = av.Packet(body)
+    if not 0 < size == packet.size or numerator < 1 or denominator < 1 or max(abs(pts), abs(dts)) > _LATEST:
+        raise ValueError("a packet is cut off, or has no time")
+    packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, bool(key)
+    packet.time_base = Fraction(numerator, denominator)
+    return float(dts * packet.time_base), packet
+
+
+def read_still(body: bytes) -> Still:
+    """The picture in ``body`` as displayed; raises `PictureError`."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return _still(body)
+        except DecoderDied as error:
+            if not left:
+                raise PictureError(f"the picture cannot be read: {error}") from error
+    raise AssertionError("unreachable")
+
+
+def _still(body: bytes) -> Still:
+    if len(body) > limits().source_bytes:
+        raise PictureError("too large: the file has more bytes than are allowed")
+    with talk.asked(limits(), {"do": "still"}, body) as asked:
+        answers = asked.answers()
+        words, _ = next(answers)
+        with _checked():
+            height, width = (_whole(side) for side in words["still"])
+            asked.child.limits.check_pixels(width, height)
+            size = 3 * width * height
+            if min(width, height) < 1:
+                raise ValueError("a picture without pixels")
+            rgb = np.frombuffer(asked.child.memory, np.uint8, size).reshape(height, width, 3).copy()
+        asked.send({"taken": True})
+        list(answers)
+    return Still(rgb)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or value < -(1 << 63) or value >= 1 << 63:
+        raise ValueError("a number is none")
+    return value
+
+
+@contextmanager
+def _checked() -> Iterator[None]:
+    """What a process says that makes no sense is its death: it may speak for the source that it read."""
+    try:
+        yield
+    except _MALFORMED as error:
+        raise DecoderDied(f"the process that reads sources broke the protocol ({type(error).__name__})") from error
