@@ -112,6 +112,8 @@ def test_a_wrong_clock(ground: Ground, undisturbed, record: Record, off_s: int, 
     pool = set(ground.pool("infer-wrong"))
     record.about(f"{sum(note.pid in pool for job in jobs for note in ground.notes(job))} batches with the wrong clock")
     record.exactly("duplicates", sum(ground.redone(job) for job in jobs), 0)
+    ground.worker("infer-wrong").ask_to_stop()
+    until(lambda: ground.gone("infer-wrong"), 30, "it did not leave")
     ground.usual()
     check(ground, jobs, undisturbed)
     record.verdict()
