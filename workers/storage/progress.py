@@ -43,7 +43,7 @@ def connect(url: str) -> Any:
     """A client whose calls end in time."""
     return redis.Redis.from_url(
         url,
-        socket_timeout=15,
+        socket_timeout=5,
         socket_connect_timeout=5,
         socket_keepalive=True,
         health_check_interval=5,

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError, ResponseStreamingError
 
 from schema.errors import ConfigurationError, PermanentError, SourceChanged, SourceMissing, StorageUnavailable
 from schema.settings import Settings
@@ -24,6 +24,8 @@ _MOST_SKEW_S = 300
 _PASSING = frozenset({408, 409, 429})
 """A timeout, somebody else writing the same object just now, too many requests."""
 _PART = 16 << 20
+_BROKEN_OFF = (ResponseStreamingError, IncompleteReadError)
+_MORE_TRIES = 3
 
 
 class S3Store:
@@ -70,9 +72,7 @@ class S3Store:
 
     def get(self, key: str) -> bytes:
         with _translated(f"s3://{self.bucket}/{key}"):
-            answer = self._client.get_object(Bucket=self.bucket, Key=key)
-            body: bytes = answer["Body"].read()
-        return body
+            return self._body(Bucket=self.bucket, Key=key)
 
     def get_or_none(self, key: str) -> bytes | None:
         try:
@@ -83,10 +83,8 @@ class S3Store:
     def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
         with _translated(f"s3://{source.bucket}/{source.key}"):
             try:
-                answer = self._client.get_object(
-                    Bucket=source.bucket, Key=source.key, Range=f"bytes={start}-{stop - 1}", IfMatch=source.etag
-                )
-                body: bytes = answer["Body"].read()
+                wanted = f"bytes={start}-{stop - 1}"
+                body = self._body(Bucket=source.bucket, Key=source.key, Range=wanted, IfMatch=source.etag)
             except ClientError as error:
                 if _code(error) in _EXISTS:
                     raise SourceChanged(
@@ -156,6 +154,13 @@ class S3Store:
             for first in range(0, len(keys), 1000):
                 batch = [{"Key": key} for key in keys[first : first + 1000]]
                 self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
+
+    def _body(self, **request: str) -> bytes:
+        """The bytes of an object; botocore asks again when a request fails, but not when a body breaks off."""
+        for _ in range(_MORE_TRIES):
+            with suppress(*_BROKEN_OFF):
+                return bytes(self._client.get_object(**request)["Body"].read())
+        return bytes(self._client.get_object(**request)["Body"].read())
 
     def _conditional(self, write: Any) -> bool:
         """Run a conditional write; false when somebody else's object is there already."""
