@@ -4,11 +4,13 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 EXTRA  ?= cpu
 COCO   ?= tests/media/coco
+SEEDS  ?= 3
+SOAK_S ?= 180
 LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test lint format bench bench-render bench-long fuzz track-eval accuracy lock clean
+.PHONY: help setup demo test faults lint format bench bench-render bench-long fuzz track-eval accuracy lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -35,6 +37,9 @@ demo: setup ## Process a real video on this machine, from upload to annotated vi
 
 test: $(VENV)/.ready-dev setup ## Run all tests that need no measuring.
 	$(BIN)/python -m pytest --ignore=tests/benchmarks --durations=20 --durations-min=5
+
+faults: $(VENV)/.ready-dev setup ## All rows of the fault matrix and their table; ROWS="-k storm" for some, SEEDS=3, SOAK_S=180.
+	POSEFLEET_FAULTS_ALL=1 POSEFLEET_FAULTS_SEEDS=$(SEEDS) POSEFLEET_FAULTS_SOAK_S=$(SOAK_S) $(BIN)/python -m pytest tests/faults $(ROWS)
 
 lint: $(VENV)/.ready-dev ## Check style, types, imports and the lock files.
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from pathlib import Path
 from producer.job import Job, Status, StepProgress
 from producer.models import models_for
 from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing
+from schema.failpoint import hit
 from schema.manifest import Failure, Manifest, State
 from schema.messages import Source, VideoJob, messages_of
 from schema.names import TASK_SPLIT, WHOLE, JobKeys, safe_name
@@ -117,6 +118,7 @@ class Fleet:
             error = Failure(reason=SourceMissing.reason, message=f"there is no {job.source.uri}")
             end_early(store=self.store, job=job, state=State.FAILED, error=error)
         elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest) or self._sent(job.job_id)):
+            hit("enqueue.before_message", keys.job)
             self._patiently(lambda: self.send(job.job_id, TASK_SPLIT, [WHOLE]))
 
     def _sent(self, job_id: str) -> bool:

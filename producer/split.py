@@ -2,6 +2,7 @@
 
 from producer.pictures import plan_pictures
 from producer.planner import ahead, aim_for, cut_parts, target_frames
+from schema.failpoint import hit
 from schema.manifest import Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
@@ -31,6 +32,7 @@ def split(*, store: ObjectStore, job: VideoJob, aim: int) -> Plan:
     keys = JobKeys(job.job_id)
     if (stored := store.get_or_none(keys.plan)) is None:
         plan = make_plan(store, job, aim)
+        hit("split.before_plan", keys.plan)
         if store.put_new(keys.plan, plan.to_json(), "application/json"):
             return plan
         stored = store.get(keys.plan)

@@ -1,6 +1,7 @@
 """The task of the plan queue."""
 
 from schema.errors import FleetBusy
+from schema.failpoint import hit
 from schema.messages import JobReference
 from schema.names import TASK_INFER, TASK_RENDER, TASK_SPLIT
 from schema.queue import step_of
@@ -28,6 +29,7 @@ def split(self: SplitTask, reference: JobReference) -> int:
     follows = TASK_RENDER if job.tracks_of else TASK_INFER
     leave_room(step_of(follows))
     plan = stage.split(store=store(), job=job, aim=current().batch_frames)
+    hit("split.before_messages", f"{job.job_id}/all")
     self.go_on(follows, job.job_id, plan.units)
     self.finish_step(reference)
     return len(plan.ranges)

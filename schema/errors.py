@@ -5,6 +5,7 @@
     PosefleetError
     ├── DecoderDied               the process that reads a source died or was stopped: counts as an attempt
     ├── TransientError            try again later, with back-off
+    │   ├── DiskFull              this worker has no room for temporary files, another may
     │   ├── StorageUnavailable    the object store did not answer, or not in full
     │   ├── BrokerUnavailable     Redis did not answer
     │   └── FleetBusy             as much waits as Redis is meant to hold
@@ -55,6 +56,12 @@ class BrokerUnavailable(TransientError):
     """Redis did not answer."""
 
     reason = "broker_unavailable"
+
+
+class DiskFull(TransientError):
+    """This worker has no room for temporary files."""
+
+    reason = "disk_full"
 
 
 class FleetBusy(TransientError):

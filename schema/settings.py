@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     s3_region: str = Field("us-east-1", description="S3 region")
     s3_access_key_id: str | None = Field(None, description="none uses boto3's own chain of credentials")
     s3_secret_access_key: str | None = Field(None, repr=False, description="goes with the access key id")
+    s3_timeout_s: float = Field(30.0, gt=0, description="an S3 request that nobody answers is tried again after")
     bucket: str = Field("posefleet", min_length=3, description="bucket of jobs and results")
     model: str = Field("multipose-lightning", description="built-in name, TF-Hub handle or SavedModel folder")
     backend: str = Field("auto", pattern="^(auto|litert|tensorflow)$", description="auto, litert or tensorflow")

@@ -24,6 +24,7 @@ from schema.errors import (
     SourceMissing,
     TransientError,
 )
+from schema.failpoint import hit
 from schema.manifest import State
 from schema.messages import FrameBatch, JobReference, messages_of
 from schema.names import JobKeys
@@ -89,6 +90,8 @@ class FleetTask(Task):  # type: ignore[misc]
 
     abstract = True
     max_retries = None
+    default_retry_delay = 0
+    """A batch whose process was lost is tried again at once; Celery would wait three minutes."""
     message_type: ClassVar[type[JobReference] | type[FrameBatch]] = JobReference
     step: ClassVar[str] = ""
     following: ClassVar[str] = ""
@@ -200,10 +203,12 @@ class FleetTask(Task):  # type: ignore[misc]
         progress().announce(job_id, step_of(task), units)
         for message in messages_of(job_id, units):
             send(self.app, task, message)
+            hit(f"{self.step}.between_messages", f"{job_id}/{message.unit}")
 
     def finish(self, batch: FrameBatch, units: int) -> None:
         """Mark a batch as done; the last one of its step sends what follows."""
         if progress().finish(batch.job_id, self.step, batch.unit, units, step_of(self.following)):
+            hit(f"{self.step}.after_claim", f"{batch.job_id}/{batch.unit}")
             send(self.app, self.following, JobReference(job_id=batch.job_id))
 
     def finish_step(self, reference: JobReference) -> None:

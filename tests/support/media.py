@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import av
 import pytest
 
 from workers.storage.port import ObjectInfo
@@ -34,3 +35,19 @@ class Disk:
 def ranged(path: Path) -> RangedFile:
     """``path`` as the readers see an object in storage."""
     return RangedFile(Disk(), ObjectInfo("", str(path), "", path.stat().st_size))  # type: ignore[arg-type]
+
+
+def beginning(source: Path, target: Path, frames: int, times: int = 1) -> Path:
+    """The first ``frames`` pictures of a video without its sound, ``times`` times over; they end before a key frame."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as output:
+        video = container.streams.video[0]
+        copy = output.add_stream_from_template(video)
+        packets = [packet for packet in container.demux(video) if packet.size][:frames]
+        duration = sum(packet.duration for packet in packets)
+        for packet in packets * times:
+            packet.stream = copy
+        for number in range(times):
+            for packet in packets:
+                packet.pts, packet.dts = packet.pts + bool(number) * duration, packet.dts + bool(number) * duration
+                output.mux(packet)
+    return target

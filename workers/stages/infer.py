@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from schema.failpoint import hit
 from schema.messages import VideoJob
 from schema.names import JobKeys
 from schema.plan import FrameRange, Plan
@@ -31,9 +32,12 @@ def infer(
     """
     key = JobKeys(job.job_id).poses(wanted.start, wanted.stop)
     if store.head(key) is None:
+        hit("infer.start", key)
         header = read_header(store, job.plan_of, wanted)
         poses = infer_range(load_engine(job), source_file(store, job), plan, wanted, header)
+        hit("infer.before_put", key)
         store.put_new(key, write_poses(poses))
+        hit("infer.after_put", key)
     return key
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from schema.errors import NoFrames, PictureError, SourceChanged, SourceMissing
+from schema.failpoint import hit
 from schema.manifest import ResultObject, Results, Stitched
 from schema.messages import VideoJob
 from schema.names import COCO, JobKeys, safe_name
@@ -39,9 +40,12 @@ def infer(*, store: ObjectStore, load_engine: Callable[[VideoJob], Engine], job:
     """
     key = JobKeys(job.job_id).poses(wanted.start, wanted.stop)
     if store.head(key) is None:
+        hit("infer.start", key)
         listed = read_pictures(store, job)
         poses = infer_pictures(load_engine(job), partial(_body, store, listed), wanted)
+        hit("infer.before_put", key)
         store.put_new(key, write_poses(poses))
+        hit("infer.after_put", key)
     return key
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from schema.errors import SourceMissing
+from schema.failpoint import hit
 from schema.manifest import Manifest, People, ResultObject, Results, State, StepReport, Stitched
 from schema.messages import VideoJob
 from schema.names import ANNOTATED, TRACKS, JobKeys
@@ -52,6 +53,7 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
         "dead_ranges": sorted(given_up),
         "results": results,
     }
+    hit("publish.before_manifest", keys.manifest)
     end(store, Manifest.model_validate(facts))
     return keys.manifest
 

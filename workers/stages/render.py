@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from schema.errors import SourceMissing
+from schema.failpoint import hit
 from schema.manifest import Stitched
 from schema.messages import VideoJob
 from schema.names import TRACKS, JobKeys
@@ -48,6 +49,7 @@ def render(
         body = io.BytesIO()
         frames = _with_people(shown, people, first)
         encode_piece(frames, plan, job.options, body, past_of(rows, people, first), nvenc=nvenc)
+        hit("render.before_put", key)
         store.put_new(key, body.getvalue(), "video/x-nut")
     return key
 

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from schema.failpoint import hit
 from schema.manifest import ResultObject
 from schema.names import JobKeys
 from workers.storage.port import ObjectStore
@@ -13,6 +14,7 @@ def write_result(store: ObjectStore, keys: JobKeys, name: str, path: Path, conte
 
     Where another process was first, its file stays, and is what the manifest lists: ``path`` becomes that.
     """
+    hit("result.before_put", keys.result(name))
     if not store.put_new_file(keys.result(name), path, content_type):
         store.download(keys.result(name), path)
     with path.open("rb") as stream:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from schema.errors import NoFrames
+from schema.failpoint import hit
 from schema.manifest import Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
@@ -59,6 +60,7 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
         people=made.reports,
         results=tuple(results),
     )
+    hit("stitch.before_stitched", keys.stitched())
     store.put_new(keys.stitched(), stitched.to_json(), "application/json")
     return stitched
 

@@ -89,10 +89,10 @@ class Progress:
             within_s: whoever began longer ago than this does not count.
         """
         keys, name = ProgressKeys(job_id), member(job_id, unit)
-        used = [*_ledger(step), keys.attempts, keys.times, keys.ended]
+        used = [*_ledger(step), keys.attempts, keys.times, keys.ended, keys.done(step)]
         with translated():
             said = int(
-                self._start(keys=used, args=[name, job_id, step, f"{step}:{unit}", int(fresh), within_s, KEPT_S])
+                self._start(keys=used, args=[name, job_id, step, f"{step}:{unit}", int(fresh), within_s, KEPT_S, unit])
             )
         return Start(Turn.GO, said) if said > 0 else Start(Turn.ENDED if said < 0 else Turn.TAKEN)
 

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from schema.errors import PosefleetError
+from schema.failpoint import hit
 from schema.manifest import Failure, Manifest, State, Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
@@ -66,6 +67,7 @@ def accept(store: ObjectStore, job: VideoJob) -> bool:
 def end(store: ObjectStore, manifest: Manifest) -> None:
     """Publish the manifest of a job, unless it has one, and tidy up."""
     store.put_new(JobKeys(manifest.job_id).manifest, manifest.to_json(), "application/json")
+    hit("publish.after_manifest", JobKeys(manifest.job_id).manifest)
     close(store, manifest.job_id)
 
 

@@ -1,7 +1,9 @@
 """S3, by boto3: the only module that knows it. Its errors leave here as ours."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from workers.storage.port import ObjectInfo
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchBucket"})
 _EXISTS = frozenset({"412", "PreconditionFailed"})
 _REFUSED = frozenset({"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_SKEWED = frozenset({"RequestTimeTooSkewed"})
+_MOST_SKEW_S = 300
 _PASSING = frozenset({408, 409, 429})
 """A timeout, somebody else writing the same object just now, too many requests."""
 _PART = 16 << 20
@@ -34,8 +38,8 @@ class S3Store:
             aws_access_key_id=settings.s3_access_key_id,
             aws_secret_access_key=settings.s3_secret_access_key,
             config=Config(
-                connect_timeout=5,
-                read_timeout=30,
+                connect_timeout=min(5, settings.s3_timeout_s),
+                read_timeout=settings.s3_timeout_s,
                 retries={"max_attempts": 5, "mode": "standard"},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
@@ -188,6 +192,8 @@ def _translated(what: str) -> Iterator[None]:
         code = _code(error)
         if code in _MISSING:
             raise SourceMissing(f"there is no {what}") from error
+        if code in _REFUSED | _SKEWED and abs(off_s := _clock_off_s(error)) > _MOST_SKEW_S:
+            raise StorageUnavailable(f"this machine's clock is {off_s:+.0f} s off: {what} is refused") from error
         if code in _REFUSED:
             raise ConfigurationError(f"the object store refused access to {what} ({code})") from error
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
@@ -196,6 +202,14 @@ def _translated(what: str) -> Iterator[None]:
         raise StorageUnavailable(f"the object store failed on {what} ({code})") from error
     except (BotoCoreError, HTTPClientError, OSError) as error:
         raise StorageUnavailable(f"the object store did not answer for {what}: {type(error).__name__}") from error
+
+
+def _clock_off_s(error: ClientError) -> float:
+    """How much later it is by this machine's clock than by the object store's, seconds."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    with suppress(KeyError, ValueError):
+        return time.time() - parsedate_to_datetime(headers["date"]).timestamp()
+    return 0.0
 
 
 def _code(error: ClientError) -> str:

@@ -8,8 +8,9 @@ local time = redis.call('TIME')
 local now = time[1] .. '.' .. string.format('%06d', time[2])
 """
 
-#: KEYS: waiting, running, open, attempts, times, ended.
-#: ARGV: member, job, step, step:unit, fresh, within, kept.  -1: the job has ended, 0: somebody is at it, else: attempt.
+#: KEYS: waiting, running, open, attempts, times, ended, done.
+#: ARGV: member, job, step, step:unit, fresh, within, kept, unit.
+#: -1: the job has ended, 0: somebody is at it, else: attempt.  A message that comes after the end is no attempt.
 START = (
     _NOW
     + """
@@ -24,6 +25,9 @@ redis.call('ZADD', KEYS[2], now, ARGV[1])
 redis.call('ZADD', KEYS[3], now, ARGV[2])
 redis.call('HSETNX', KEYS[5], ARGV[3] .. ':start', now)
 redis.call('EXPIRE', KEYS[5], ARGV[7])
+if redis.call('SISMEMBER', KEYS[7], ARGV[8]) == 1 then
+  return math.max(1, tonumber(redis.call('HGET', KEYS[4], ARGV[4]) or '1'))
+end
 local count = redis.call('HINCRBY', KEYS[4], ARGV[4], 1)
 redis.call('EXPIRE', KEYS[4], ARGV[7])
 return count

@@ -1,0 +1,178 @@
+"""Redis that dies, is wiped, hangs, is full, or is hard to reach."""
+
+import time
+
+import pytest
+
+from producer.job import Job
+from producer.sweep import Sweeper
+from schema.errors import BrokerUnavailable
+from schema.names import JobKeys
+from schema.queue import make_app
+from tests.faults.ground import Ground, until
+from tests.faults.oracle import check
+from tests.faults.rows import ALL, Record, Stopwatch, row
+from tests.support.proxy import Faults
+
+pytestmark = pytest.mark.stack
+WAIT_S = 120
+
+
+def begun(ground: Ground, since: float, patience_s: float = 60) -> float:
+    """Seconds from ``since`` until a batch was begun."""
+    until(lambda: ground.notes(since=since), patience_s, "nothing was begun")
+    return ground.notes(since=since)[0].time - since
+
+
+def wait_for(jobs: list[Job]) -> None:
+    assert [job.wait(WAIT_S).state for job in jobs] == ["succeeded"] * len(jobs)
+
+
+@row(8, "Redis kill -9 and restart with AOF everysec", ci=True)
+def test_redis_is_killed(ground: Ground, undisturbed, record: Record):
+    ground.failpoints("infer.before_put=sleep:0.3")
+    jobs = [ground.job() for _ in range(3)]
+    ground.under_way(jobs[0], runs=4)
+    ground.server.kill()
+    time.sleep(1)
+    ground.server.start()
+    record.seconds("consuming after", begun(ground, time.time()), 10)
+    wait_for(jobs)
+    record.exactly("jobs lost", sum(job.status().state != "succeeded" for job in jobs), 0)
+    check(ground, jobs, undisturbed)
+    record.verdict()
+
+
+@row(9, "Redis wiped mid-job", ci=True)
+def test_redis_is_wiped(ground: Ground, undisturbed, record: Record):
+    ground.usual("infer-1", "infer-2", "other")
+    ground.failpoints("infer.before_put=sleep:0.1")
+    jobs = [ground.job(batch_frames=30) for _ in range(20 if ALL else 4)]
+    ground.under_way(jobs[0], runs=3)
+    until(lambda: len(ground.notes(place="infer.after_put")) >= 8, 60, "nothing was finished")
+    ground.redis.flushall()
+    finished = {key for job in jobs for key in poses(ground, job)}
+    wiped, sweeps, sweeper = time.time(), 0, Sweeper(ground.fleet)
+    while sweeps < 6 and not all(job.status().state.final for job in jobs):
+        sweeper.sweep()
+        sweeps += 1
+        patience = time.monotonic() + 60
+        while time.monotonic() < patience and not idle(ground, jobs):
+            time.sleep(0.2)
+    wait_for(jobs)
+    redone = [note.about for note in ground.notes(since=wiped + 0.5) if note.about in finished]
+    record.at_most("sweeps", sweeps, 2)
+    record.exactly("finished batches redone", len(redone), 0)
+    check(ground, jobs, undisturbed)
+    record.verdict()
+
+
+def poses(ground: Ground, job: Job) -> list[str]:
+    return [info.key for info in ground.fleet.store.objects(f"{JobKeys(job.job_id).prefix}poses/")]
+
+
+def idle(ground: Ground, jobs: list[Job]) -> bool:
+    """Whether all jobs have ended, or there is nothing left that anybody could do."""
+    return all(job.status().state.final for job in jobs) or ground.outstanding() == 0
+
+
+@row(10, "Redis hangs 40 s", ci=True)
+def test_redis_hangs(ground: Ground, undisturbed, record: Record):
+    ground.failpoints("infer.before_put=sleep:0.5")
+    job = ground.job()
+    running = ground.under_way(job)
+    ground.server.pause()
+    ground.end(ground.who(running.pid))
+    time.sleep(40)
+    ground.server.go_on()
+    went_on = time.time()
+    until(lambda: job.status().state.final or ground.runs(job)[running.unit] > 1, 60, "not delivered again")
+    record.seconds("caught up after", time.time() - went_on, 20)
+    wait_for([job])
+    check(ground, [job], undisturbed)
+    record.verdict()
+
+
+@row(11, "half-open TCP")
+def test_connections_are_half_open(ground: Ground, undisturbed, record: Record):
+    """What is sent while the server still believes in a dead worker's last BRPOP is gone until the next sweep."""
+    ground.job().wait(WAIT_S)
+    ground.redis_proxy.half_open_all()
+    watch = Stopwatch()
+    swallowed = ground.job()
+    time.sleep(2)
+    later = ground.job()
+    until(lambda: ground.notes(later), 90, "nothing was begun")
+    record.seconds("begun after", ground.notes(later)[0].time - watch.wall, 11)
+    wait_for([swallowed, later])
+    record.about(f"what was sent at once was begun after {ground.notes(swallowed)[0].time - watch.wall:.0f} s")
+    check(ground, [swallowed, later], undisturbed)
+    record.verdict()
+
+
+@row(12, "resets, latency 200 ms and jitter, sliced packets")
+def test_a_bad_network(ground: Ground, undisturbed, record: Record):
+    watch = Stopwatch()
+    ground.redis_proxy.faults = Faults(latency_s=0.2, jitter_s=0.1, slice_bytes=100, reset_share=0.001)
+    ground.s3_proxy.faults = Faults(latency_s=0.2, jitter_s=0.1, slice_bytes=1400, reset_share=0.002)
+    jobs = [ground.job(batch_frames=20) for _ in range(3)]
+    for _ in range(4):
+        time.sleep(2)
+        ground.redis_proxy.reset_all()
+        ground.s3_proxy.reset_all()
+    wait_for(jobs)
+    record.about(f"took {watch.seconds:.0f} s")
+    ground.calm()
+    check(ground, jobs, undisturbed)
+    record.exactly("jobs done", sum(job.status().state == "succeeded" for job in jobs), 3)
+    record.verdict()
+
+
+@row(15, "Redis full")
+def test_redis_is_full(ground: Ground, undisturbed, record: Record):
+    ground.failpoints("infer.before_put=sleep:0.5")
+    job = ground.job()
+    ground.under_way(job)
+    ground.redis.config_set("maxmemory", "1mb")
+    try:
+        with pytest.raises(BrokerUnavailable) as said:
+            ground.job()
+        time.sleep(3)
+    finally:
+        ground.redis.config_set("maxmemory", "0")
+    relieved = time.time()
+    record.about(f"said: {said.value}")
+    later = ground.job()
+    if not job.status().state.final:
+        record.seconds("resumed after", begun(ground, relieved), 10)
+    wait_for([job, later])
+    check(ground, [job, later], undisturbed)
+    record.verdict()
+
+
+@row(30, "results expire during a run")
+def test_nothing_depends_on_results_of_tasks(ground: Ground, undisturbed, record: Record):
+    job = ground.job()
+    wait_for([job])
+    kept = list(ground.redis.scan_iter("*celery-task-meta*"))
+    record.exactly("results of tasks in Redis", len(kept), 0)
+    assert make_app(ground.fleet.settings).conf.task_ignore_result
+    check(ground, [job], undisturbed)
+    record.verdict()
+
+
+@row(31, "the upstream default of cancelling on connection loss", ci=True)
+def test_running_tasks_are_not_cancelled_when_redis_is_gone(ground: Ground, undisturbed, record: Record):
+    conf = make_app(ground.fleet.settings).conf
+    assert conf.worker_cancel_long_running_tasks_on_connection_loss is False
+    ground.failpoints("infer.before_put=sleep:3*2")
+    job = ground.job()
+    running = ground.under_way(job, runs=2)
+    ground.server.kill()
+    time.sleep(1)
+    ground.server.start()
+    until(lambda: [n for n in ground.notes(job, "infer.after_put") if n.pid == running.pid], 30, "it was cancelled")
+    wait_for([job])
+    record.exactly("runs cancelled", ground.runs(job)[running.unit] - 1, 0)
+    check(ground, [job], undisturbed)
+    record.verdict()

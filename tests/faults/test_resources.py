@@ -1,0 +1,176 @@
+"""Workers that run out of something, clocks that are wrong, and many faults for a long time."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from schema.names import QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH
+from tests.faults.ground import Ground, until
+from tests.faults.oracle import check, folders
+from tests.faults.rows import Record, Stopwatch, row
+from tests.support.s3_proxy import S3Faults
+
+pytestmark = pytest.mark.stack
+WAIT_S = 150
+SOAK_S = float(os.environ.get("POSEFLEET_FAULTS_SOAK_S", "180"))
+_REDUCING = ",".join((QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH))
+
+#: A clock that is wrong for a whole process and all that it imports; libfaketime breaks Python's sleep.
+_WRONG_CLOCK = """
+import datetime, time
+right, off_s = time.time, float({off_s})
+time.time = lambda: right() + off_s
+class Wrong(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(seconds=off_s)
+    @classmethod
+    def utcnow(cls):
+        return super().utcnow() + datetime.timedelta(seconds=off_s)
+datetime.datetime = Wrong
+"""
+
+
+@row(23, "device out of memory, then lost")
+def test_a_device_without_memory(ground: Ground, undisturbed, record: Record):
+    record.exactly("model batch after running out at 64 and 32", halved(), 16)
+    ground.failpoints("infer.start=abort@00000040*1")
+    job = ground.job(batch_frames=20)
+    assert job.wait(WAIT_S).state == "succeeded"
+    record.exactly("runs of the batch that lost its device", ground.runs(job)["00000040-00000060"], 2)
+    check(ground, [job], undisturbed)
+    record.verdict()
+
+
+def halved() -> int:
+    """Pictures per call after a device has run out of memory twice."""
+    tf = pytest.importorskip("tensorflow")
+    from workers.models.tensorflow_backend import Batches
+
+    def call(pictures: Any) -> Any:
+        if len(pictures) > 16:
+            raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+        return tf.constant(pictures[:, 0, 0, :1], tf.float32)
+
+    batches = Batches(call, 64, 4)
+    pictures = np.arange(100, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    assert batches.run(pictures)[:, 0].tolist() == list(range(100))
+    return batches.size
+
+
+@row(24, "disk full")
+def test_a_full_disk(ground: Ground, undisturbed, record: Record, tmp_path: Path):
+    with small_disk(tmp_path / "disk") as disk:
+        ground.usual("infer-1", "infer-2")
+        ground.start("planner", queues=QUEUE_PLAN)
+        ground.start("small", queues=_REDUCING, POSEFLEET_DATA_DIR=str(disk))
+        job = ground.job(batch_frames=40, render=True)
+        log = ground.worker("small").log
+        until(lambda: "no room left" in log.read_text() or job.status().state.final, WAIT_S, "it had space")
+        ground.start("large", queues=_REDUCING)
+        assert job.wait(WAIT_S).state == "succeeded"
+        until(lambda: not folders(disk / "work"), 10, "folders are left on the full disk")
+        record.exactly("leftovers", len(folders(disk / "work")), 0)
+        ground.usual()
+    check(ground, [job], undisturbed)
+    record.verdict()
+
+
+@contextmanager
+def small_disk(path: Path) -> Iterator[Path]:
+    """A disk of 64 kB."""
+    path.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(path)], check=False, capture_output=True
+    )
+    if made.returncode:
+        pytest.skip("mounting a small disk is not allowed here")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@row(25, "clock ±1 h on one worker")
+@pytest.mark.parametrize("off_s", [3600, -3600])
+def test_a_wrong_clock(ground: Ground, undisturbed, record: Record, off_s: int, tmp_path: Path):
+    (tmp_path / "sitecustomize.py").write_text(_WRONG_CLOCK.format(off_s=off_s))
+    ground.usual("infer-1", "other", "sweeper")
+    ground.start("infer-wrong", PYTHONPATH=f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}")
+    jobs = [ground.job(batch_frames=20) for _ in range(3)]
+    assert [job.wait(WAIT_S).state for job in jobs] == ["succeeded"] * 3
+    pool = set(ground.pool("infer-wrong"))
+    record.about(f"{sum(note.pid in pool for job in jobs for note in ground.notes(job))} batches with the wrong clock")
+    record.exactly("duplicates", sum(ground.redone(job) for job in jobs), 0)
+    ground.worker("infer-wrong").ask_to_stop()
+    until(lambda: ground.gone("infer-wrong"), 30, "it did not leave")
+    ground.usual()
+    check(ground, jobs, undisturbed)
+    record.verdict()
+
+
+@row(29, f"soak of {SOAK_S:.0f} s with a fault every 20 s", patience_s=SOAK_S + 600)
+def test_many_faults_for_long(ground: Ground, undisturbed, record: Record, seed: int):
+    watch, dice, jobs = Stopwatch(), random.Random(seed), []
+    warm = ground.job()
+    assert warm.wait(WAIT_S).state == "succeeded"
+    keys, samples = ground.redis.dbsize(), list[tuple[float, float, int]]()
+    next_fault = 20.0
+    while watch.seconds < SOAK_S:
+        jobs.append(ground.job(batch_frames=20, render=dice.random() < 0.3))
+        jobs[-1].wait(WAIT_S)
+        samples.append((watch.seconds, *weight(ground.worker("infer-2").pid)))
+        if watch.seconds > next_fault:
+            next_fault += 20
+            mistreat(ground, dice)
+    ground.usual()
+    until(lambda: ground.outstanding() == 0, 60, "messages are left")
+    record.exactly("jobs not done", sum(job.status().state != "succeeded" for job in jobs), 0)
+    record.about(f"{len(jobs)} jobs")
+    record.about(f"RSS of a worker that was spared {slope(samples, 1) * 3600:.1f} MB/h over {watch.seconds:.0f} s")
+    record.at_most("file descriptors more", samples[-1][2] - samples[0][2], 4)
+    record.about(f"Redis keys {keys} -> {ground.redis.dbsize()}")
+    check(ground, jobs, undisturbed)
+    record.verdict()
+
+
+def mistreat(ground: Ground, dice: random.Random) -> None:
+    """One fault; the second worker of infer is spared, so that its memory can be looked at."""
+    fault = dice.choice(["kill", "child", "resets", "redis", "errors"])
+    if fault == "kill":
+        name = dice.choice(["infer-1", "other"])
+        ground.end(name)
+        ground.launch(name)
+    elif fault == "child" and (pool := ground.pool("infer-1")):
+        os.kill(pool[0], signal.SIGKILL)
+    elif fault == "resets":
+        ground.redis_proxy.reset_all()
+        ground.s3_proxy.reset_all()
+    elif fault == "redis":
+        ground.server.kill()
+        time.sleep(1)
+        ground.server.start()
+    else:
+        ground.s3_proxy.s3_faults = S3Faults(error_share=0.2, most=ground.s3_proxy.faulty() + 40)
+
+
+def weight(pid: int) -> tuple[float, int]:
+    """Memory, MB, and file descriptors of a worker and its pool."""
+    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(each.memory_info().rss for each in processes) / 1e6, sum(each.num_fds() for each in processes)
+
+
+def slope(samples: list[tuple[float, float, int]], column: int) -> float:
+    """Per second, of the second half of the samples."""
+    late = np.array(samples[len(samples) // 2 :], float)
+    return float(np.polyfit(late[:, 0], late[:, column], 1)[0]) if len(late) > 1 else 0.0

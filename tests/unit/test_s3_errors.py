@@ -1,0 +1,34 @@
+"""What a worker makes of the object store's refusals."""
+
+import time
+from email.utils import formatdate
+
+import pytest
+from botocore.exceptions import ClientError
+
+from schema.errors import ConfigurationError, PermanentError, StorageUnavailable
+from workers.storage.s3 import _translated
+
+
+def refusal(code: str, status: int, off_s: float) -> ClientError:
+    """An answer by a store whose clock is ``off_s`` behind ours."""
+    headers = {"date": formatdate(time.time() - off_s, usegmt=True)}
+    metadata = {"HTTPStatusCode": status, "HTTPHeaders": headers}
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, "HeadObject")
+
+
+@pytest.mark.parametrize("code", ["403", "RequestTimeTooSkewed", "SignatureDoesNotMatch"])
+@pytest.mark.parametrize("off_s", [3600, -3600])
+def test_a_wrong_clock_is_for_another_worker_to_make_good(code, off_s):
+    with pytest.raises(StorageUnavailable, match="clock is"), _translated("s3://b/k"):
+        raise refusal(code, 403, off_s)
+
+
+def test_wrong_credentials_are_a_matter_of_configuration():
+    with pytest.raises(ConfigurationError, match="refused access"), _translated("s3://b/k"):
+        raise refusal("403", 403, 0)
+
+
+def test_other_refusals_are_for_good_whatever_the_clock_says():
+    with pytest.raises(PermanentError, match="refused"), _translated("s3://b/k"):
+        raise refusal("InvalidRequest", 400, 3600)
