@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -253,11 +255,29 @@ def test_a_process_that_does_not_stop_is_killed(limited):
     assert not child.is_running()
 
 
-def test_two_calls_at_once_get_a_process_each():
+def test_two_calls_at_once_get_a_process_each_and_one_is_kept():
     plan, header = planned(CLIP)
-    pairs = zip(decoded(CLIP, plan, header), decoded(CLIP, plan, header), strict=True)
-    assert all(one.pts == other.pts for one, other in pairs)
+    one, other = decoded(CLIP, plan, header), decoded(CLIP, plan, header)
+    assert next(one).pts == next(other).pts
     assert len(children()) == 2
+    assert [each.pts for each in one] == [each.pts for each in other]
+    assert wait_until(lambda: len(children()) == 1)
+
+
+def test_leaving_the_block_ends_the_wait_of_another_thread():
+    plan, header = planned(CLIP)
+    (child,) = children()
+    child.send_signal(signal.SIGSTOP)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        calls.opened_range(ranged(CLIP), plan, plan.ranges[0], header) as frames,
+    ):
+        waiting = pool.submit(lambda: next(frames, None))
+        time.sleep(0.2)
+        threading.Timer(0.5, child.send_signal, [signal.SIGCONT]).start()
+    waiting.result(5)
+    assert sum(1 for _ in decoded(CLIP, plan, header)) == 230
+    assert [each.pid for each in children()] == [child.pid]
 
 
 def test_nothing_is_left_open():

@@ -73,7 +73,7 @@ def join(
     plan: Plan,
     options: Options,
     target: Path,
-    open_sound: OpenSound = opened_sound,
+    open_sound: OpenSound | None = opened_sound,
 ) -> None:
     """Write the MP4 ``target``: the pieces' video as it is, and the source's audio, on the source's times.
 
@@ -83,7 +83,7 @@ def join(
         plan: of the video.
         options: what the pieces were encoded with.
         target: the file.
-        open_sound: how the sound is read.
+        open_sound: how the sound is read; none leaves it out.
     """
     time_base = Fraction(plan.stream.time_base)
     scale = time_base.denominator
@@ -91,7 +91,7 @@ def join(
     with av.open(str(target), "w", format="mp4", options=muxer) as output, opened(pieces[0]) as first:
         video: Any = output.add_stream_from_template(first.streams.video[0], opaque=True)
         video.codec_context.codec_tag = SOFTWARE[options.codec].tag
-        if plan.stream.has_audio:
+        if plan.stream.has_audio and open_sound is not None:
             with open_sound(source) as sound:
                 audio = _later(sound(output), lead_in(plan) * time_base)
                 for _, packet in heapq.merge(_piece_packets(pieces, video), audio, key=_time):

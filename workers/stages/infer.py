@@ -15,7 +15,7 @@ from workers.core.poses import FramePoses, RangePoses
 from workers.engine.engine import Engine
 from workers.formats.poses import write_poses
 from workers.media.frames import ShownFrame
-from workers.media.jail.calls import decode_range
+from workers.media.jail.calls import opened_range
 from workers.media.pixels import FramePicture, Frames
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
@@ -46,7 +46,8 @@ def infer_range(engine: Engine, file: RangedFile, plan: Plan, wanted: FrameRange
     times: list[int] = []
     damaged: list[bool] = []
     frames = Frames(plan.stream)
-    found = list(engine.run(_pictures(decode_range(file, plan, wanted, header), frames, times, damaged)))
+    with opened_range(file, plan, wanted, header) as decoded:
+        found = list(engine.run(_pictures(decoded, frames, times, damaged)))
     sketches = [frames.sketches[index] for index in range(len(times))]
     return replace(
         joined(times, found, planned=wanted.stop - wanted.start),

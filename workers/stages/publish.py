@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from schema.errors import SourceMissing
+from schema.errors import DecoderDied, SourceMissing, VideoError
 from schema.failpoint import hit
 from schema.manifest import Manifest, People, ResultObject, Results, State, StepReport, Stitched
 from schema.messages import VideoJob
@@ -27,7 +27,7 @@ Times = dict[str, tuple[float, float]]
 def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, times: Times, work: Path) -> str:
     """Write the remaining results and the manifest, drop the pieces; the manifest's key."""
     keys = JobKeys(job.job_id)
-    results, given_up = list(stitched.results), set(stitched.dead_ranges)
+    results, given_up, warnings = list(stitched.results), set(stitched.dead_ranges), list(stitched.warnings)
     if job.options.render:
         missing = dead_ranges(store, job.job_id, "render")
         if Painter(frozenset(job.options.style)).hides:
@@ -35,7 +35,7 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
         if job.pictures:
             results += _drawn(store, job, plan, missing)
         else:
-            results += _annotate(store, job, plan, stitched, missing, work)
+            results += _annotate(store, job, plan, stitched, missing, work, warnings)
         given_up |= missing
     stream = {} if job.pictures else plan.stream.model_dump(exclude={"index", "frames"})
     facts = {
@@ -43,7 +43,7 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
         **stream,
         "state": State.PARTIAL if given_up or stitched.broken else State.SUCCEEDED,
         "broken": stitched.broken,
-        "warnings": stitched.warnings,
+        "warnings": warnings,
         "frames": stitched.frames,
         "planned_frames": plan.stream.frames,
         "people": People(tracks=stitched.tracks, max_per_frame=stitched.max_people),
@@ -59,16 +59,30 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
 
 
 def _annotate(
-    store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, missing: Ranges, work: Path
+    store: ObjectStore,
+    job: VideoJob,
+    plan: Plan,
+    stitched: Stitched,
+    missing: Ranges,
+    work: Path,
+    warnings: list[str],
 ) -> list[ResultObject]:
-    """Join the pieces of all ranges that are not ``missing``: the video and its pictures."""
+    """Join the pieces of all ranges that are not ``missing``: the video and its pictures.
+
+    Sound that cannot be read is left out, with a warning.
+    """
     keys = JobKeys(job.job_id)
     found = [_piece(store, keys, planned, missing) for planned in plan.ranges]
     pieces = [RangedFile(store, info) for info in found if info is not None and info.size]
     if not pieces:
         return []
     path = work / ANNOTATED
-    join(pieces, source_file(store, job), plan, job.options, path, opened_sound)
+    source = source_file(store, job)
+    try:
+        join(pieces, source, plan, job.options, path, opened_sound)
+    except (VideoError, DecoderDied) as error:
+        warnings.append(f"the sound cannot be read and is left out: {error}")
+        join(pieces, source, plan, job.options, path, None)
     tracks = work / TRACKS
     store.download(JobKeys(job.plan_of).result(TRACKS), tracks)
     stops = (*stitched.first_indexes[1:], stitched.frames)

@@ -62,7 +62,16 @@ def warm() -> None:
 
 
 def decode_range(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes = b"") -> Iterator[ShownFrame]:
-    """Like `workers.media.frames.decode_range`, ahead of whoever takes the frames.
+    """Like `workers.media.frames.decode_range`, ahead of whoever takes the frames; for errors see `opened_range`."""
+    with opened_range(file, plan, wanted, header) as frames:
+        yield from frames
+
+
+@contextmanager
+def opened_range(
+    file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes = b""
+) -> Iterator[Iterator[ShownFrame]]:
+    """The frames of `decode_range`; decoding is told to stop when the block is left, whoever still waits for a frame.
 
     Raises:
         VideoError: the container does not open, or decoding takes too much memory.
@@ -72,8 +81,8 @@ def decode_range(file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes
     alone = plan.model_copy(update={"ranges": (), "warnings": ()}).to_message()
     question = {"do": "decode", "size": file.size, "plan": alone, "wanted": wanted.model_dump(mode="json")}
     with talk.asked(limits(), question, header, file) as asked:
-        for words, _ in asked.answers():
-            yield _shown(asked, words, Fraction(plan.stream.time_base))
+        time_base = Fraction(plan.stream.time_base)
+        yield (_shown(asked, words, time_base) for words, _ in asked.answers())
 
 
 def _shown(asked: Talk, words: Words, time_base: Fraction) -> ShownFrame:

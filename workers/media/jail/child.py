@@ -98,6 +98,11 @@ class _Pipe:
                 return words[for_what]
             self._note(words)
 
+    def wait_for_all(self) -> None:
+        """Until the worker has taken everything, so that nothing of the next answer can overwrite it."""
+        while self.sent > self.freed:
+            self.wait_for_room()
+
     def wait_for_room(self) -> None:
         """Until the worker has taken another frame."""
         words, _ = self._wire.receive()
@@ -189,6 +194,7 @@ class _Server:
             known = planes.words_of(frame, siting)
             self._wire.send({"frame": known, "at": place, "pts": each.pts, "damaged": each.damaged})
             self._spoke = time.monotonic()
+        self._pipe.wait_for_all()
 
     def _sound(self, words: Words, _: bytes) -> None:
         """A container of the sound's stream without any packets, then the packets."""
@@ -210,8 +216,7 @@ class _Server:
     def _packets(self, waiting: list[Any]) -> None:
         """Send them on, as soon as the worker has used up those before."""
         self._pipe.look()
-        while self._pipe.sent > self._pipe.freed:
-            self._pipe.wait_for_room()
+        self._pipe.wait_for_all()
         self._wire.send({"packets": [_facts(packet) for packet in waiting]}, b"".join(map(bytes, waiting)))
         self._pipe.sent += 1
 

@@ -17,6 +17,7 @@ from workers.media.limits import Limits
 _SLICE_S = 0.5
 _MOST_QUESTIONS = 256
 """After so many a process makes room for a new one: libraries leak."""
+_MOST_IDLE = 1
 _MOST_READ = 512 << 20
 _idle: list[Child] = []
 _stopping: set["Talk"] = set()
@@ -83,8 +84,10 @@ class Talk:
 
     def took(self) -> None:
         """A frame has been copied out of the ring, or packets are used up: there is room for more."""
-        self._held -= 1
-        self.send({"free": True})
+        with _changed:
+            self._held -= 1
+            if not (self._over or self._given_up):  # else the process may be at another question
+                self.send({"free": True})
 
     def give_up(self) -> None:
         """No more answers are wanted: where some are to come, the process is told, and is free once it has stopped."""
@@ -130,12 +133,16 @@ class Talk:
         self._end(fit=fit)
 
     def _end(self, *, fit: bool = False) -> None:
+        spare = []
         with _changed:
             if not self._over and fit:
+                spare = [_idle.pop(0) for _ in range(len(_idle) + 1 - _MOST_IDLE)]
                 _idle.append(self.child)
             self._over = True
             _stopping.discard(self)
             _changed.notify_all()
+        for child in spare:
+            child.kill()
 
     def _next(self) -> Answer:
         """What it says next; what it takes for that counts, unless frames are waiting to be taken."""
