@@ -127,8 +127,7 @@ class Fleet:
     def send(self, job_id: str, task: str, units: Sequence[str], *, again: bool = False) -> None:
         """Enter units of a job in the ledger and send their messages; ``again`` when the first ones were lost."""
         self.progress.announce(job_id, step_of(task), units, again=again)
-        for message in messages_of(job_id, units):
-            send(self._app, task, message)
+        send(self._app, task, messages_of(job_id, units))
 
     def _patiently(self, send: Callable[[], None]) -> None:
         """Send, and wait when Redis is away or full; what is accepted stands in storage, so nothing gets lost.

@@ -99,7 +99,9 @@ class Sweeper:
         """Send what neither a queue nor a worker has."""
         for step in TASK_OF:
             by_job: dict[str, list[str]] = {}
-            for job_id, unit in self._fleet.ledger.lost(step, self._settings.lost_after_s):
+            for job_id, unit in self._fleet.ledger.lost(
+                step, self._settings.lost_after_s, self._settings.visibility_timeout_s
+            ):
                 by_job.setdefault(job_id, []).append(unit)
             for job_id, units in by_job.items():
                 if self._has_ended(job_id):

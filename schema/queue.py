@@ -5,6 +5,7 @@ messages of a lost connection, restore unacknowledged messages soon after the vi
 processes instead of forking them.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from celery import Celery
@@ -14,10 +15,14 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from schema.errors import BrokerUnavailable
+from schema.failpoint import hit
 from schema.names import QUEUE_PLAN, QUEUES, TASK_PUBLISH, TASK_QUEUES, TASK_SPLIT, TASK_STITCH
 from schema.settings import Settings
 
 KEY_PREFIX = "posefleet:"
+_AT_ONCE = 500
+"""Messages in one round trip."""
+_PATIENCE_S = 30
 _OF_THE_WHOLE_JOB = (TASK_SPLIT, TASK_STITCH, TASK_PUBLISH)
 
 
@@ -85,21 +90,31 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-def send(app: Celery, task: str, message: Message) -> None:
-    """Put one message on the task's queue, under an id that people can read.
+def send(app: Celery, task: str, messages: Sequence[Message]) -> None:
+    """Put messages on the task's queue, under ids that people can read.
 
     Raises:
-        BrokerUnavailable: Redis did not take it.
+        BrokerUnavailable: Redis did not take them, or not all.
     """
-    readable = f"job {message.job_id} {_words(message)}"
-    options: dict[str, Any] = {"queue": TASK_QUEUES[task], "argsrepr": f"({readable})", "kwargsrepr": "{}"}
-    task_id = f"{step_of(task)}-{message.job_id}-{message.unit}"
     try:
-        app.send_task(task, args=[message.to_message()], task_id=task_id, retry=True, **options)
+        for message in messages[:1]:
+            _send(app, task, message, retry=True)
+        if len(messages) > 1:
+            with app.producer_pool.acquire(block=True, timeout=_PATIENCE_S) as producer, producer.batch(_AT_ONCE):
+                for message in messages[1:]:
+                    hit("queue.between_messages", f"{message.job_id}/{message.unit}")
+                    _send(app, task, message, producer=producer)
     except (OperationalError, BrokerError, RedisError, OSError) as error:
         full = "maxmemory" in str(error)
         why = "it is full: give it more memory, or wait until work is done" if full else type(error).__name__
         raise BrokerUnavailable(f"Redis took no message for {task}: {why}") from error
+
+
+def _send(app: Celery, task: str, message: Message, **options: Any) -> None:
+    readable = f"(job {message.job_id} {_words(message)})"
+    task_id = f"{step_of(task)}-{message.job_id}-{message.unit}"
+    options |= {"queue": TASK_QUEUES[task], "argsrepr": readable, "kwargsrepr": "{}"}
+    app.send_task(task, args=[message.to_message()], task_id=task_id, **options)
 
 
 def step_of(task: str) -> str:

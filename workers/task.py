@@ -201,15 +201,13 @@ class FleetTask(Task):  # type: ignore[misc]
     def go_on(self, task: str, job_id: str, units: list[str]) -> None:
         """Send what follows."""
         progress().announce(job_id, step_of(task), units)
-        for message in messages_of(job_id, units):
-            send(self.app, task, message)
-            hit(f"{self.step}.between_messages", f"{job_id}/{message.unit}")
+        send(self.app, task, messages_of(job_id, units))
 
     def finish(self, batch: FrameBatch, units: int) -> None:
         """Mark a batch as done; the last one of its step sends what follows."""
         if progress().finish(batch.job_id, self.step, batch.unit, units, step_of(self.following)):
             hit(f"{self.step}.after_claim", f"{batch.job_id}/{batch.unit}")
-            send(self.app, self.following, JobReference(job_id=batch.job_id))
+            send(self.app, self.following, [JobReference(job_id=batch.job_id)])
 
     def finish_step(self, reference: JobReference) -> None:
         """Note the end of a step of the whole job."""
@@ -239,5 +237,6 @@ class FleetTask(Task):  # type: ignore[misc]
         from workers.storage.records import tidy
 
         log.info("%s job=%s unit=%s stopped: the job has ended", self.step, asked.job_id, asked.unit)
-        progress().leave(asked.job_id, self.step, asked.unit)
+        with suppress(TransientError):
+            progress().leave(asked.job_id, self.step, asked.unit)
         tidy(store(), asked.job_id)

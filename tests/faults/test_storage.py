@@ -109,7 +109,7 @@ OTHERS = (
     "stitch.before_stitched=kill*1",
     "split.before_plan=kill*1",
     "split.before_messages=kill*1",
-    "split.between_messages=kill@00000040*1",
+    "queue.between_messages=kill@00000040*1",
     "infer.after_claim=kill*1",
     "render.before_put=kill@00000040*1",
 )

@@ -36,8 +36,7 @@ def sent(progress, redis_url):
     """Three units of a job, announced and on the queue."""
     app = make_app(Settings(redis_url=redis_url))
     progress.announce("j", "infer", UNITS)
-    for message in messages_of("j", UNITS):
-        send(app, "posefleet.infer", message)
+    send(app, "posefleet.infer", messages_of("j", UNITS))
     yield
     app.close()
 
@@ -58,21 +57,21 @@ def deliver(progress):
 
 def test_what_is_queued_or_delivered_is_not_lost(sent, progress, ledger):
     deliver(progress)
-    assert ledger.lost("infer", 0.0) == []
+    assert ledger.lost("infer", 0.0, 60.0) == []
     begin(progress, UNITS[0])
-    assert ledger.lost("infer", 0.0) == []
+    assert ledger.lost("infer", 0.0, 60.0) == []
 
 
 def test_a_message_taken_by_a_worker_that_died_is_lost(sent, progress, ledger):
     take(progress)
-    assert ledger.lost("infer", 60.0) == []
-    assert ledger.lost("infer", 0.0) == [("j", UNITS[0])]
+    assert ledger.lost("infer", 60.0, 60.0) == []
+    assert ledger.lost("infer", 0.0, 60.0) == [("j", UNITS[0])]
 
 
 def test_a_unit_whose_message_vanished_while_it_ran_is_lost(sent, progress, ledger):
     take(progress)
     begin(progress, UNITS[0])
-    assert ledger.lost("infer", 0.0) == [("j", UNITS[0])]
+    assert ledger.lost("infer", 0.0, 60.0) == [("j", UNITS[0])]
     progress.announce("j", "infer", UNITS[:1], again=True)
     assert begin(progress, UNITS[0]).attempt == 2
 
@@ -81,16 +80,30 @@ def test_behind_a_long_queue_only_what_is_older_than_the_next_in_turn_is_lost(se
     take(progress)
     time.sleep(0.2)
     progress.announce("j", "infer", UNITS[1:])
-    assert ledger.lost("infer", 0.0) == [("j", UNITS[0])]
-    assert ledger.lost("infer", 0.1) == [("j", UNITS[0])]
-    assert ledger.lost("infer", 10.0) == []
+    assert ledger.lost("infer", 0.0, 60.0) == [("j", UNITS[0])]
+    assert ledger.lost("infer", 0.1, 60.0) == [("j", UNITS[0])]
+    assert ledger.lost("infer", 10.0, 60.0) == []
+
+
+def test_a_delivery_that_should_have_ended_long_ago_is_not_believed(sent, progress, ledger):
+    deliver(progress)
+    begin(progress, UNITS[0])
+    time.sleep(0.1)
+    assert ledger.lost("infer", 0.0, 60.0) == []
+    assert ledger.lost("infer", 0.0, 0.05) == [("j", UNITS[0])]
+
+
+def test_a_question_that_is_asked_again_gets_the_same_answer(progress, monkeypatch):
+    monkeypatch.setattr("workers.storage.progress._caller", lambda: "the same")
+    assert [begin(progress, UNITS[0]).attempt for _ in range(2)] == [1, 1]
+    assert [progress.finish("j", "infer", UNITS[0], 1, "stitch") for _ in range(2)] == [True, True]
 
 
 def test_a_unit_that_is_put_back_for_later_is_not_lost_before(sent, progress, ledger):
     take(progress)
     begin(progress, UNITS[0])
     progress.put_back("j", "infer", UNITS[0], 30.0, "why", stumbled=True)
-    assert ledger.lost("infer", 0.0) == []
+    assert ledger.lost("infer", 0.0, 60.0) == []
     assert progress.note("j", "infer", UNITS[0]) == "why"
 
 
@@ -115,7 +128,7 @@ def test_one_of_many_goes_on_and_what_follows_is_in_the_ledger_before_it_is_sent
     said = [progress.finish("j", "infer", unit, 3, "stitch") for unit in (*UNITS, UNITS[0])]
     assert said == [False, False, True, False]
     assert ledger.alive("j", "stitch", ["all"]) == {"all"}
-    assert ledger.lost("stitch", 0.0) == [("j", "all")]
+    assert ledger.lost("stitch", 0.0, 60.0) == [("j", "all")]
 
 
 def test_nothing_goes_on_for_a_job_that_has_ended(progress):

@@ -53,7 +53,7 @@ def test_messages_on_the_queue_hold_references_only(fleet: Fleet, stack: Stack):
     job = fleet.enqueue(f"s3://{fleet.store.bucket}/nothing/here.mp4")
     settings = fleet.settings.model_copy(update={"redis_url": fleet.settings.redis_url.replace("/0", "/1")})
     app = make_app(settings)
-    send(app, "posefleet.split", JobReference(job_id=job.job_id))
+    send(app, "posefleet.split", [JobReference(job_id=job.job_id)])
     client = connect(settings.redis_url)
     (message,) = client.lrange("posefleet:plan", 0, -1)
     client.flushdb()

@@ -101,8 +101,12 @@ class Ledger:
                 self._redis.zrem(LedgerKeys.waiting(step), *members)
                 self._redis.zrem(LedgerKeys.running(step), *members)
 
-    def lost(self, step: str, after_s: float) -> list[Unit]:
-        """Units whose message nobody has, ``after_s`` after it should have been on the queue or was taken from it."""
+    def lost(self, step: str, after_s: float, visibility_s: float) -> list[Unit]:
+        """Units whose message nobody has, ``after_s`` after it should have been on the queue or was taken from it.
+
+        Who began longer ago than ``visibility_s`` and ``after_s`` should have been followed by somebody: Celery notes
+        deliveries by the worker's clock, and one that is wrong would keep the message.
+        """
         with translated():
             before = self.now() - after_s
             running = self._redis.zrangebyscore(LedgerKeys.running(step), "-inf", before)
@@ -111,7 +115,9 @@ class Ledger:
             last = before if since is None else min(before, since - after_s)
             waiting = self._redis.zrangebyscore(LedgerKeys.waiting(step), "-inf", last)
             had = set(queued) | self._delivered()
+            stuck = self._redis.zrangebyscore(LedgerKeys.running(step), "-inf", before - visibility_s)
         found = [name for name in (*running, *waiting) if f"{step}-{name.replace('/', '-', 1)}" not in had]
+        found += [name for name in stuck if name not in found]
         return [(job_id, unit) for job_id, _, unit in (name.partition("/") for name in found)]
 
     def _next(self, step: str) -> list[str]:

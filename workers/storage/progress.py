@@ -4,6 +4,7 @@ A cache: it may be wiped at any time, `producer.sweep` makes it anew from storag
 ``all`` for the steps of a whole job.  What was sent and what is worked on stands in the ledger (`LedgerKeys`).
 """
 
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,7 +93,10 @@ class Progress:
         used = [*_ledger(step), keys.attempts, keys.times, keys.ended, keys.done(step)]
         with translated():
             said = int(
-                self._start(keys=used, args=[name, job_id, step, f"{step}:{unit}", int(fresh), within_s, KEPT_S, unit])
+                self._start(
+                    keys=used,
+                    args=[name, job_id, step, f"{step}:{unit}", int(fresh), within_s, KEPT_S, unit, _caller()],
+                )
             )
         return Start(Turn.GO, said) if said > 0 else Start(Turn.ENDED if said < 0 else Turn.TAKEN)
 
@@ -134,7 +138,8 @@ class Progress:
         with translated():
             said = int(
                 self._finish(
-                    keys=[*used, LedgerKeys.waiting(following or step), keys.ended], args=[*arguments, follows]
+                    keys=[*used, LedgerKeys.waiting(following or step), keys.ended],
+                    args=[*arguments, follows, _caller()],
                 )
             )
         if said < 0:
@@ -202,6 +207,10 @@ class Progress:
 def member(job_id: str, unit: str) -> str:
     """A unit of a job as the ledger has it."""
     return f"{job_id}/{unit}"
+
+
+def _caller() -> str:
+    return secrets.token_hex(8)
 
 
 def _ledger(step: str) -> list[str]:
