@@ -115,7 +115,7 @@ def _check_address(url: str) -> None:
     """Refuse what is no address, without telling what it is: it may hold a password."""
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in ("redis", "rediss", "unix") and (parts.port is None or parts.port > 0)
+        valid = parts.scheme in ("redis", "rediss") and (parts.port is None or parts.port > 0)
     except ValueError:
         valid = False
     if not valid:

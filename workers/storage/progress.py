@@ -16,6 +16,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 
 from schema.errors import BrokerUnavailable, JobEnded
 from schema.names import LedgerKeys, ProgressKeys
+from schema.queue import KEEPALIVE
 from workers.storage import scripts
 
 KEPT_S = 14 * 86_400
@@ -47,6 +48,7 @@ def connect(url: str) -> Any:
         socket_timeout=5,
         socket_connect_timeout=5,
         socket_keepalive=True,
+        socket_keepalive_options=KEEPALIVE,
         health_check_interval=5,
         decode_responses=True,
     )
