@@ -184,6 +184,8 @@ class LedgerKeys:
     """Held by the one sweeper that is active."""
     server = "posefleet:server"
     """Run id of the Redis server that the last sweep saw."""
+    probe = "posefleet:probe"
+    """Written to see whether there is room."""
     channel = "posefleet:ended"
     """Tells workers the ids of jobs that have ended."""
 

@@ -84,7 +84,7 @@ def make_app(settings: Settings) -> Celery:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "socket_keepalive_options": KEEPALIVE,
-            "health_check_interval": 5,
+            "health_check_interval": 4,
             "global_keyprefix": KEY_PREFIX,
         },
         visibility_timeout=settings.visibility_timeout_s,

@@ -8,9 +8,11 @@ from typing import Any
 
 from celery.worker.consumer import Consumer
 from celery.worker.state import active_requests, maybe_shutdown
+from redis.exceptions import OutOfMemoryError
 
 from schema.errors import TransientError
 from schema.queue import unit_of
+from workers.storage.outage import Outage
 from workers.task import progress
 
 log = logging.getLogger("posefleet")
@@ -23,6 +25,11 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 4.0
 class PatientConsumer(Consumer):  # type: ignore[misc]
     """Celery's own waits up to 30 s between two looks, tells of each, and gives up after a hundred."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.connection_errors = (*self.connection_errors, OutOfMemoryError)  # type: ignore[has-type]
+        self._room = Outage("Redis", progress().ping)
+
     def cancel_active_requests(self) -> None:
         """Hand what runs on to others, before this worker ends: being stopped is no attempt."""
         for request in list(active_requests):
@@ -32,7 +39,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         super().cancel_active_requests()
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Connect, however long it takes."""
+        """Connect, however long it takes, and wait until there is room: a message that is taken has to be noted."""
         away: list[float] = []
 
         def tell(error: BaseException, _pause_s: float) -> None:
@@ -48,5 +55,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         connected = conn.ensure_connection(tell, None, callback=maybe_shutdown, **pauses)
         if away:
             log.warning("Redis answers again after %.0f s", time.monotonic() - away[0])
+        while self._room.wait(_LONGEST_PAUSE_S) and self._room.lasts:
+            maybe_shutdown()
         self.first_connection_attempt = False
         return connected

@@ -24,8 +24,8 @@ def begun(ground: Ground, since: float, patience_s: float = 60) -> float:
     return ground.notes(since=since)[0].time - since
 
 
-def wait_for(jobs: list[Job]) -> None:
-    assert [job.wait(WAIT_S).state for job in jobs] == ["succeeded"] * len(jobs)
+def wait_for(jobs: list[Job], wait_s: float = WAIT_S) -> None:
+    assert [job.wait(wait_s).state for job in jobs] == ["succeeded"] * len(jobs)
 
 
 @row(8, "Redis kill -9 and restart with AOF everysec", ci=True)
@@ -112,7 +112,7 @@ def test_connections_are_half_open(ground: Ground, undisturbed, record: Record):
     record.verdict()
 
 
-@row(12, "resets, latency 200 ms and jitter, sliced packets")
+@row(12, "resets, latency 200 ms and jitter, sliced packets", patience_s=600)
 def test_a_bad_network(ground: Ground, undisturbed, record: Record):
     watch = Stopwatch()
     ground.redis_proxy.faults = Faults(latency_s=0.2, jitter_s=0.1, slice_bytes=100, reset_share=0.001)
@@ -122,7 +122,7 @@ def test_a_bad_network(ground: Ground, undisturbed, record: Record):
         time.sleep(2)
         ground.redis_proxy.reset_all()
         ground.s3_proxy.reset_all()
-    wait_for(jobs)
+    wait_for(jobs, 400)
     record.about(f"took {watch.seconds:.0f} s")
     ground.calm()
     check(ground, jobs, undisturbed)

@@ -41,6 +41,7 @@ datetime.datetime = Wrong
 """
 
 
+@pytest.mark.filterwarnings("ignore:pkg_resources")
 @row(23, "device out of memory, then lost")
 def test_a_device_without_memory(ground: Ground, undisturbed, record: Record):
     record.exactly("model batch after running out at 64 and 32", halved(), 16)

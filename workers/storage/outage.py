@@ -19,6 +19,7 @@ class Outage:
         self._server = server
         self._probe = probe
         self._since: float | None = None
+        self._said = ""
 
     def wait(self, patience_s: float, *, sure: bool = False) -> bool:
         """Wait until the server answers or ``patience_s`` have passed; whether it was away at all.
@@ -31,7 +32,7 @@ class Outage:
             return self._back()
         if self._since is None:
             self._since = time.monotonic()
-            log.warning("%s is away: waiting", self._server)
+            log.warning("%s is away: waiting; %s", self._server, self._said)
         end, pause = time.monotonic() + patience_s, _FIRST_PAUSE_S
         while time.monotonic() < end:
             time.sleep(random.uniform(0.5, 1.0) * min(pause, max(0.0, end - time.monotonic())))
@@ -50,7 +51,8 @@ class Outage:
     def _answers(self) -> bool:
         try:
             self._probe()
-        except TransientError:
+        except TransientError as error:
+            self._said = str(error)
             return False
         return True
 

@@ -201,9 +201,9 @@ class Progress:
             return int(self.redis.zcard(LedgerKeys.waiting(step))) + int(self.redis.zcard(LedgerKeys.running(step)))
 
     def ping(self) -> bool:
-        """Whether Redis answers."""
+        """Whether Redis answers, and has room."""
         with translated():
-            return bool(self.redis.ping())
+            return bool(self.redis.set(LedgerKeys.probe, "1", ex=_CLAIM_S))
 
 
 def member(job_id: str, unit: str) -> str:
