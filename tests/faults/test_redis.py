@@ -1,6 +1,8 @@
 """Redis that dies, is wiped, hangs, is full, or is hard to reach."""
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +11,7 @@ from producer.sweep import Sweeper
 from schema.errors import BrokerUnavailable
 from schema.names import JobKeys
 from schema.queue import make_app
-from tests.faults.ground import Ground, until
+from tests.faults.ground import USUAL, Ground, Note, until
 from tests.faults.oracle import check
 from tests.faults.rows import ALL, Record, Stopwatch, row
 from tests.support.proxy import Faults
@@ -152,29 +154,71 @@ def test_redis_is_full(ground: Ground, undisturbed, record: Record):
     record.verdict()
 
 
+#: Configuration of Celery that differs in one worker.
+_CONFIGURED = """
+import schema.queue
+usual = schema.queue.make_app
+def make_app(settings):
+    app = usual(settings)
+    app.conf.update({changed})
+    return app
+schema.queue.make_app = make_app
+"""
+
+
+def configured(ground: Ground, folder: Path, *names: str, **changed: object) -> None:
+    """Exactly one worker of infer, and of each of ``names``, whose Celery is configured like this."""
+    (folder / "sitecustomize.py").write_text(_CONFIGURED.format(changed=changed))
+    path = f"{folder}{os.pathsep}{Path(__file__).parents[2]}"
+    ground.usual(*(name for name in USUAL if not name.startswith("infer") and name not in names))
+    ground.start("infer-other", *names, PYTHONPATH=path)
+
+
 @row(30, "results expire during a run")
-def test_nothing_depends_on_results_of_tasks(ground: Ground, undisturbed, record: Record):
-    job = ground.job()
+def test_nothing_depends_on_results_of_tasks(ground: Ground, undisturbed, record: Record, tmp_path: Path):
+    configured(ground, tmp_path, "other", result_expires=5)
+    ground.failpoints("infer.before_put=sleep:1")
+    watch, job = Stopwatch(), ground.job()
     wait_for([job])
-    kept = list(ground.redis.scan_iter("*celery-task-meta*"))
-    record.exactly("results of tasks in Redis", len(kept), 0)
-    assert make_app(ground.fleet.settings).conf.task_ignore_result
+    record.at_least("seconds, with results that expire after 5", watch.seconds, 10)
+    record.exactly("results of tasks in Redis", len(list(ground.redis.scan_iter("*celery-task-meta*"))), 0)
     check(ground, [job], undisturbed)
     record.verdict()
 
 
-@row(31, "the upstream default of cancelling on connection loss", ci=True)
-def test_running_tasks_are_not_cancelled_when_redis_is_gone(ground: Ground, undisturbed, record: Record):
-    conf = make_app(ground.fleet.settings).conf
-    assert conf.worker_cancel_long_running_tasks_on_connection_loss is False
+def outage(ground: Ground) -> tuple[Job, Note]:
+    """A job whose running batches take 3 s, of which Redis is away for one; one of these batches."""
     ground.failpoints("infer.before_put=sleep:3*2")
     job = ground.job()
-    running = ground.under_way(job, runs=2)
+    running = ground.under_way(job, runs=1)
     ground.server.kill()
     time.sleep(1)
     ground.server.start()
-    until(lambda: [n for n in ground.notes(job, "infer.after_put") if n.pid == running.pid], 30, "it was cancelled")
+    return job, running
+
+
+def put_by(ground: Ground, job: Job, running: Note) -> list[Note]:
+    """What the process of ``running`` has finished."""
+    return [note for note in ground.notes(job, "infer.after_put") if note.pid == running.pid]
+
+
+@row(31, "cancel on connection loss stays off", ci=True)
+def test_running_tasks_are_not_cancelled_when_redis_is_gone(ground: Ground, undisturbed, record: Record):
+    conf = make_app(ground.fleet.settings).conf
+    assert conf.worker_cancel_long_running_tasks_on_connection_loss is False
+    job, running = outage(ground)
+    until(lambda: put_by(ground, job, running), 30, "it was cancelled")
     wait_for([job])
     record.exactly("runs cancelled", ground.runs(job)[running.unit] - 1, 0)
     check(ground, [job], undisturbed)
+    record.verdict()
+
+
+@row(31, "cancel on connection loss switched on")
+def test_running_tasks_are_cancelled_where_upstream_does_so(ground: Ground, record: Record, tmp_path: Path):
+    configured(ground, tmp_path, worker_cancel_long_running_tasks_on_connection_loss=True)
+    job, running = outage(ground)
+    until(lambda: ground.runs(job)[running.unit] > 1 or job.status().state.final, 60, "it was not begun again")
+    record.at_least("runs cancelled: the setting matters", ground.runs(job)[running.unit] - 1, 1)
+    wait_for([job])
     record.verdict()

@@ -82,6 +82,27 @@ def test_a_poison_batch(ground: Ground, undisturbed, record: Record):
     record.verdict()
 
 
+@row(3, "poison batch: throughput of the others", patience_s=600)
+def test_what_a_poison_batch_costs_the_others(ground: Ground, record: Record, looped: str):
+    ground.failpoints("infer.before_put=sleep:0.5")
+    calm = ground.job(batch_frames=1, uri=looped)
+    assert calm.wait(300).state == "succeeded"
+    job = ground.job(batch_frames=1, uri=looped)
+    ground.failpoints("infer.start=abort@00000040-00000041;infer.before_put=sleep:0.5")
+    assert job.wait(300).state == "partial"
+    undisturbed, disturbed = per_second(ground, calm), per_second(ground, job)
+    record.about(f"{undisturbed:.2f} batches/s undisturbed, {disturbed:.2f} beside it")
+    record.at_least("throughput of the others, %", 100 * disturbed / undisturbed, 90)
+    check(ground, [job], None, state="partial")
+    record.verdict()
+
+
+def per_second(ground: Ground, job: Job) -> float:
+    """Batches of a job that were done per second, from its first to its last."""
+    done = [note.time for note in ground.notes(job, "infer.after_put")]
+    return (len(done) - 1) / (max(done) - min(done))
+
+
 @row(4, "kill storm: a random one of 3 workers every 1–4 s for 60 s", patience_s=900)
 def test_a_kill_storm(ground: Ground, seed: int, record: Record, looped: str):
     names = ("infer-1", "infer-2", "infer-3")

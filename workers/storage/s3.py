@@ -84,7 +84,7 @@ class S3Store:
         with _translated(f"s3://{source.bucket}/{source.key}"):
             try:
                 wanted = f"bytes={start}-{stop - 1}"
-                body = self._body(Bucket=source.bucket, Key=source.key, Range=wanted, IfMatch=source.etag)
+                body = self._body(stop - start, Bucket=source.bucket, Key=source.key, Range=wanted, IfMatch=source.etag)
             except ClientError as error:
                 if _code(error) in _EXISTS:
                     raise SourceChanged(
@@ -155,11 +155,13 @@ class S3Store:
                 batch = [{"Key": key} for key in keys[first : first + 1000]]
                 self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
 
-    def _body(self, **request: str) -> bytes:
-        """The bytes of an object; botocore asks again when a request fails, but not when a body breaks off."""
+    def _body(self, length: int | None = None, **request: str) -> bytes:
+        """The bytes of an object; botocore asks again when a request fails, but not when a body is too short."""
         for _ in range(_MORE_TRIES):
             with suppress(*_BROKEN_OFF):
-                return bytes(self._client.get_object(**request)["Body"].read())
+                body = bytes(self._client.get_object(**request)["Body"].read())
+                if length in (None, len(body)):
+                    return body
         return bytes(self._client.get_object(**request)["Body"].read())
 
     def _conditional(self, write: Any) -> bool:
