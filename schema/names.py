@@ -56,6 +56,12 @@ OPEN = "open/"
 LETTERS = "dead/"
 """Below it an empty object stands for every job with dead letters."""
 JOBS = "jobs/"
+UPLOADS = "uploads/"
+"""Below it lie local files that were uploaded, those of the API's clients below their submitter."""
+NOTICES = "notify/"
+"""Below it an empty object stands for every job whose end somebody is still to be told."""
+OWN = (JOBS, OPEN, LETTERS, UPLOADS, NOTICES)
+"""What the fleet keeps in its bucket for itself."""
 WHOLE = "all"
 """The one unit of a step of the whole job."""
 
@@ -125,6 +131,11 @@ class JobKeys:
     def letters(self) -> str:
         """Stands while the job has dead letters."""
         return f"{LETTERS}{self.job_id}"
+
+    @property
+    def notice(self) -> str:
+        """Stands from just before the job ends until its webhook has been told."""
+        return f"{NOTICES}{self.job_id}"
 
     def stitched(self) -> str:
         """Facts of the stitch step: written after the tracks, so its presence says that they are complete."""
