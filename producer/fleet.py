@@ -14,7 +14,7 @@ from schema.catalog import JobInfo, JobPage
 from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing
 from schema.failpoint import hit
 from schema.manifest import Failure, Manifest, State
-from schema.messages import Priority, Source, VideoJob, messages_of
+from schema.messages import JobReference, Priority, Source, VideoJob, messages_of
 from schema.names import TASK_SPLIT, WHOLE, JobKeys, safe_name
 from schema.options import Options
 from schema.pictures import SUFFIX
@@ -136,7 +136,7 @@ class Fleet:
             self._patiently(lambda: tell_ended(self.store, self.progress, self.catalog, job.job_id))
         elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest) or self._sent(job.job_id)):
             hit("enqueue.before_message", keys.job)
-            self._patiently(lambda: self.send(job.job_id, TASK_SPLIT, [WHOLE]))
+            self.start([job])
 
     def _sent(self, job_id: str) -> bool:
         return bool(self.ledger.alive(job_id, step_of(TASK_SPLIT), [WHOLE]))
@@ -145,9 +145,26 @@ class Fleet:
         """Enter units of a job in the ledger and send their messages; ``again`` when the first ones were lost."""
         job = read_job(self.store, job_id)
         self.catalog.add([job])
-        lane = self.catalog.lane(job)
+        [lane] = self.catalog.lanes([job])
         self.progress.announce(job_id, step_of(task), units, lane=lane, again=again)
         send(self._app, task, messages_of(job_id, units), lane)
+
+    def start(self, jobs: Sequence[VideoJob]) -> None:
+        """Send the first message of jobs that were just accepted; those that Redis does not take, the sweeper sends.
+
+        Raises:
+            BrokerUnavailable: it took nothing for `patience_s`.
+        """
+        self._patiently(lambda: self._start(jobs))
+
+    def _start(self, jobs: Sequence[VideoJob]) -> None:
+        self.catalog.add(jobs)
+        by_lane: dict[str, list[str]] = {}
+        for job, lane in zip(jobs, self.catalog.lanes(jobs), strict=True):
+            by_lane.setdefault(lane, []).append(job.job_id)
+        for lane, job_ids in by_lane.items():
+            self.progress.announce_jobs(job_ids, step_of(TASK_SPLIT), lane)
+            send(self._app, TASK_SPLIT, [JobReference(job_id=job_id) for job_id in job_ids], lane)
 
     def _patiently(self, send: Callable[[], None]) -> None:
         """Send, and wait when Redis is away or full; what is accepted stands in storage, so nothing gets lost.
