@@ -1,6 +1,7 @@
 """Jobs over HTTP: create, list, get, cancel, retry, delete."""
 
-from typing import Annotated, Literal
+import time
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,11 +14,13 @@ from producer.inputs import resolve
 from producer.webhooks import check_webhook
 from schema.catalog import JobInfo, JobPage
 from schema.manifest import State
+from schema.messages import Priority
 from schema.options import Options
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 AnId = Annotated[str, Path(pattern="^[0-9A-Za-z_-]{1,64}$", description="Of a job.")]
+_CURSOR = r"^$|^[0-9]{1,12}(\.[0-9]{1,12})?:[0-9A-Za-z_-]{1,64}$"
 _LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
 
 
@@ -41,7 +44,7 @@ class NewJob(BaseModel):
     ]
     options: Options = Options()
     model: Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$", description="A pulled model.")] | None = None
-    priority: Literal["auto", "high", "normal"] = "auto"
+    priority: Priority = "auto"
     force: Annotated[bool, Field(description="Do the work once more even if it was done.")] = False
     webhook: Annotated[str, Field(max_length=2048, description="HTTPS URL that is told when the job has ended.")] = ""
 
@@ -60,6 +63,7 @@ def create(new: NewJob, asked: Asked, token: Submitter, response: Response) -> J
     check_source(new.uri, token, asked.fleet.settings)
     if new.webhook:
         check_webhook(new.webhook, asked.fleet.settings)
+    began_s = time.time()
     job = asked.fleet.enqueue(
         resolve(asked.fleet, new.uri),
         new.options,
@@ -72,6 +76,8 @@ def create(new: NewJob, asked: Asked, token: Submitter, response: Response) -> J
     info = asked.fleet.info(job.job_id)
     if not may_see(token, info):
         raise Problem(409, "another submitter has a job of the same source and options: 'force' makes one of your own")
+    if info.created_s < began_s:
+        response.status_code = 200
     return _created(response, info)
 
 
@@ -82,7 +88,7 @@ def list_jobs(
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
     search: Annotated[str, Query(max_length=200, description="Part of the source's URI or of the id.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str, Query(max_length=200, description="Of the page before.")] = "",
+    cursor: Annotated[str, Query(pattern=_CURSOR, description="Of the page before.")] = "",
 ) -> JobPage:
     """Jobs, newest first: those of the token's name, all with the scope admin."""
     submitter = None if token.may("admin") else token.name

@@ -2,7 +2,7 @@
 
 from producer.api.problems import Problem
 from producer.api.tokens import Token
-from producer.fleet import parse_uri
+from producer.uris import parse_uri
 from schema.names import OWN, UPLOADS
 from schema.pictures import SUFFIX
 from schema.settings import Settings
