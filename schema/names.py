@@ -204,6 +204,23 @@ class ProgressKeys:
         return f"posefleet:job:{self.job_id}:times"
 
 
+@dataclass(frozen=True)
+class NoticeKeys:
+    """Redis keys of telling a webhook that a job has ended."""
+
+    job_id: str
+
+    @property
+    def held(self) -> str:
+        """Set while somebody tries, and until the next try."""
+        return f"posefleet:notice:{self.job_id}:held"
+
+    @property
+    def tries(self) -> str:
+        """How often nobody took it."""
+        return f"posefleet:notice:{self.job_id}:tries"
+
+
 class LedgerKeys:
     """Redis keys of what the whole fleet has to do: which messages there are, and which of them are worked on."""
 
