@@ -53,7 +53,7 @@ class NewJob(BaseModel):
     "",
     status_code=201,
     responses={
-        **documented(409, 422),
+        **documented(400, 409, 413, 422),
         200: {"model": JobInfo, "description": "The job was there already.", "headers": _LOCATION},
         201: {"headers": _LOCATION},
     },

@@ -76,7 +76,9 @@ def test_everything_else_is_refused(uri):
     assert error.value.status_code == 403
 
 
-@pytest.mark.parametrize("key", ["uploads/lab/../other/a", "uploads/lab/./a", "uploads/lab//a", "/a", "uploads/lab/a\n"])
+@pytest.mark.parametrize(
+    "key", ["uploads/lab/../other/a", "uploads/lab/./a", "uploads/lab//a", "/a", "uploads/lab/a\n"]
+)
 def test_path_tricks_are_no_keys(key):
     with pytest.raises(HTTPException) as error:
         check_source(f"s3://fleet/{key}", LAB, SETTINGS)

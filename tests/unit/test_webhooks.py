@@ -113,7 +113,7 @@ def test_redirects_are_not_followed(receiver):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]"])
 def test_a_name_that_leads_inside_is_not_called(receiver, host):
-    with pytest.raises(Undelivered, match="no public address|has no address"):
+    with pytest.raises(Undelivered, match=r"no public address|has no address"):
         post(address(receiver).replace("127.0.0.1", host), b"{}", {}, anywhere=False, within_s=5)
     assert receiver.got == []
 
