@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 
-from producer.api import health, jobs, results, tracks, uploads, watch
+from producer.api import health, jobs, meters, results, tracks, uploads, watch
 from producer.api.auth import Service
 from producer.api.limits import RateLimit, SmallBodies
 from producer.api.problems import ProblemBody, tell_problems
@@ -24,11 +24,13 @@ def make_app(fleet: Fleet) -> FastAPI:
     app = FastAPI(title="posefleet", version=VERSION, docs_url=None, redoc_url=None, description=_ABOUT)
     signed = Signed(settings)
     app.state.service = Service(fleet, TokenFile(settings.tokens_file), RateLimit(settings.api_requests_per_s), signed)
-    for part in (health, uploads, jobs, watch, results, tracks):
+    app.state.meters = meters.Meters()
+    for part in (health, meters, uploads, jobs, watch, results, tracks):
         app.include_router(part.router)
     serve_page(app)
     tell_problems(app)
-    app.add_middleware(SmallBodies)
+    app.add_middleware(SmallBodies, larger={})
+    app.add_middleware(meters.Measured, meters=app.state.meters)
     app.add_middleware(SafeHeaders, stores=_stores(settings, signed))
     if origins := _listed(settings.api_origins):
         app.add_middleware(

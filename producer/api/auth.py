@@ -54,7 +54,9 @@ async def _service(request: Request) -> Service:
     return service(request)
 
 
-def _needs(scope: Scope) -> Callable[..., Awaitable[Token]]:
+def needs(scope: Scope) -> Callable[..., Awaitable[Token]]:
+    """A dependency that refuses whoever has no token of ``scope``."""
+
     async def check(
         request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
     ) -> Token:
@@ -74,7 +76,6 @@ def _needs(scope: Scope) -> Callable[..., Awaitable[Token]]:
 
 
 Asked = Annotated[Service, Depends(_service)]
-Reader = Annotated[Token, Depends(_needs("read"))]
-Submitter = Annotated[Token, Depends(_needs("submit"))]
-Manager = Annotated[Token, Depends(_needs("manage"))]
-Notifier = Annotated[Token, Depends(_needs("events"))]
+Reader = Annotated[Token, Depends(needs("read"))]
+Submitter = Annotated[Token, Depends(needs("submit"))]
+Manager = Annotated[Token, Depends(needs("manage"))]

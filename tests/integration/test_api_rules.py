@@ -120,6 +120,15 @@ def test_health_and_page_need_no_token_and_the_page_loads_nothing_from_elsewhere
         is_problem(client.get(trick), 404)
 
 
+def test_metrics_count_answers_by_route_and_name_no_job(app, ann, job):
+    ann.get(f"/v1/jobs/{job}")
+    ann.get("/nothing/here")
+    text = TestClient(app).get("/metrics").text
+    assert 'posefleet_api_requests_total{method="GET",route="/v1/jobs/{job_id}",status="200"}' in text
+    assert 'route="other",status="404"' in text
+    assert job not in text
+
+
 def test_an_upload_in_parts_is_one_object_of_its_own_key(ann, fleet):
     size = (16 << 20) + 5
     begun = ann.post("/v1/uploads", json={"name": "../../my video.mp4", "size": size}).json()
