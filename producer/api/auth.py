@@ -1,8 +1,9 @@
 """Who asks: the token of a request, and what it may see."""
 
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Security
@@ -27,6 +28,8 @@ class Service:
     tokens: TokenFile
     limit: RateLimit
     signed: Signed
+    watchers: Counter[str] = field(default_factory=Counter)
+    """How many jobs each token watches now."""
 
     def seen(self, token: Token, job_id: str) -> JobInfo:
         """A job that ``token`` may see.
