@@ -9,9 +9,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from producer.events.listing import Listing
 from producer.fleet import Fleet
 from producer.missing import missing
-from schema.errors import MessageError, TransientError
+from schema.errors import MessageError, PermanentError, TransientError
 from schema.names import JOBS, OPEN, TASK_OF, JobKeys
 from workers.storage.records import close, purge
 from workers.work import clear_work
@@ -21,6 +22,8 @@ log = logging.getLogger("posefleet")
 _STALE_S = 6 * 3600
 """After this an upload in parts, or a job that was begun to be accepted, is given up."""
 _DAILY_S = 86_400
+_LISTING_S = 60.0
+"""Taking uploads that no event told of may take so long before sweeping goes on."""
 
 
 @dataclass
@@ -38,6 +41,8 @@ class Findings:
     """Jobs that had ended and were tidied up."""
     deleted: list[str] = field(default_factory=list)
     """Jobs deleted for their age."""
+    watched: list[str] = field(default_factory=list)
+    """What listing the watched prefixes found."""
     uploads: int = 0
     """Uploads in parts that were given up."""
     folders: int = 0
@@ -48,7 +53,7 @@ class Findings:
     @property
     def nothing(self) -> bool:
         """Whether everything was as it should be."""
-        found = (self.sent, self.closed, self.deleted, self.uploads, self.folders, self.errors)
+        found = (self.sent, self.closed, self.deleted, self.watched, self.uploads, self.folders, self.errors)
         return self.active and not any(found)
 
     def lines(self) -> list[str]:
@@ -59,6 +64,7 @@ class Findings:
         said += [f"sent again: {count} of {step}" for step, count in sorted(self.sent.items())]
         said += [f"closed: job {job_id} had ended" for job_id in self.closed]
         said += [f"deleted for its age: job {job_id}" for job_id in self.deleted]
+        said += self.watched
         said += [f"given up: {self.uploads} uploads in parts"] if self.uploads else []
         said += [f"removed: {self.folders} temporary folders"] if self.folders else []
         said += [f"not looked after: job {job_id}: {why}" for job_id, why in self.errors.items()]
@@ -71,7 +77,7 @@ class Sweeper:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._settings = fleet.settings
-        self._cleaned_s = 0.0
+        self._cleaned_s = self._listed_s = 0.0
 
     def sweep(self, *, every: bool = False) -> Findings:
         """Look once.
@@ -90,6 +96,8 @@ class Sweeper:
             every = self._fleet.ledger.restarted() or every
             self._send_lost(findings)
             self._compare(findings, every=every)
+            if self._settings.watch and (every or time.time() - self._listed_s > self._settings.watch_interval_s):
+                self._list(findings)
             findings.folders = clear_work()
             if every or time.time() - self._cleaned_s > _DAILY_S:
                 self._clean(findings)
@@ -162,6 +170,16 @@ class Sweeper:
 
     def _has_ended(self, job_id: str) -> bool:
         return self._fleet.store.head(JobKeys(job_id).manifest) is not None
+
+    def _list(self, findings: Findings) -> None:
+        """Take uploads of which no event has told; what does not fit into one sweep is for the next."""
+        began_s = time.time()
+        try:
+            listed = Listing(self._fleet).look(_LISTING_S)
+            findings.watched, complete = listed.lines(), listed.complete
+        except PermanentError as error:
+            findings.watched, complete = [f"the watched prefixes are not listed: {error}"], True
+        self._listed_s = began_s if complete else 0.0
 
     def _clean(self, findings: Findings) -> None:
         """What needs looking at all there is: stale uploads, jobs past their time."""

@@ -56,8 +56,15 @@ OPEN = "open/"
 LETTERS = "dead/"
 """Below it an empty object stands for every job with dead letters."""
 JOBS = "jobs/"
+TAKEN = "taken/"
+"""Below it a folder stands for every version of a video that enqueued itself; it outlives the job."""
 WHOLE = "all"
 """The one unit of a step of the whole job."""
+
+
+def taken_key(version: str) -> str:
+    """Says which job a version of a video became by itself."""
+    return f"{TAKEN}{version}/job"
 
 
 @dataclass(frozen=True)
