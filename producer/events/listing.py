@@ -1,13 +1,18 @@
 """The safety net: watched prefixes are listed now and then, and what no event told of is taken."""
 
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 from producer.events.intake import Intake, Watched, version
 from producer.events.parse import Upload
 from producer.fleet import Fleet
 from schema.errors import PermanentError
 from schema.names import TAKEN
+
+_AT_ONCE, _PIECE = 8, 100
 
 
 @dataclass
@@ -54,18 +59,22 @@ class Listing:
         return listed
 
     def _look_at(self, watched: Watched, taken: set[str], listed: Listed, end: float) -> None:
+        missed = self._missed(watched, taken, listed)
         try:
-            for found in self._fleet.store.objects(watched.prefix, watched.bucket):
-                upload = Upload(found.bucket, found.key, found.etag, found.size)
-                if not self._intake.wants(upload):
-                    continue
-                listed.seen += 1
-                if version(upload.uri, found.etag) in taken:
-                    continue
-                if time.monotonic() > end:
-                    listed.complete = False
-                    return
-                if job_id := self._intake.take(upload):
-                    listed.jobs.append(job_id)
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                while some := list(islice(missed, _PIECE)):
+                    if time.monotonic() > end:
+                        listed.complete = False
+                        return
+                    listed.jobs += filter(None, pool.map(self._intake.take, some))
         except PermanentError as error:
             listed.errors[watched.uri] = str(error)
+
+    def _missed(self, watched: Watched, taken: set[str], listed: Listed) -> Iterator[Upload]:
+        """Videos below a prefix that were not taken."""
+        for found in self._fleet.store.objects(watched.prefix, watched.bucket):
+            upload = Upload(found.bucket, found.key, found.etag, found.size)
+            if self._intake.wants(upload):
+                listed.seen += 1
+                if version(upload.uri, found.etag) not in taken:
+                    yield upload

@@ -14,10 +14,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote_plus
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from schema.errors import MessageError
 
@@ -54,13 +54,22 @@ def parse(body: bytes | str) -> list[Upload]:
     return list(dict.fromkeys(_opened(body, _MOST_WRAPPED)))
 
 
+def _sound(text: str) -> str:
+    """``text``, if it can be part of a request; JSON can tell of half a character."""
+    text.encode()
+    return text
+
+
+Text = Annotated[str, AfterValidator(_sound)]
+
+
 class _Bucket(BaseModel):
-    name: str
+    name: Text
 
 
 class _Object(BaseModel):
-    key: str
-    etag: str | None = Field(None, alias="eTag")
+    key: Text
+    etag: Text | None = Field(None, alias="eTag")
     size: int | None = None
 
 
@@ -75,7 +84,7 @@ class _Record(BaseModel):
 
 
 class _Entry(BaseModel):
-    name: str
+    name: Text
     is_directory: bool = False
     attributes: dict[str, Any] = {}
     extended: dict[str, str] = {}
@@ -83,7 +92,7 @@ class _Entry(BaseModel):
 
 class _Change(BaseModel):
     new_entry: _Entry | None = None
-    new_parent_path: str = ""
+    new_parent_path: Text = ""
 
 
 def _opened(body: bytes | str, deep: int) -> Iterator[Upload]:
