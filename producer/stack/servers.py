@@ -77,7 +77,7 @@ def s3_command(
 
 
 def _telling(folder: Path, webhook: Webhook | None) -> list[str]:
-    """Flags and file that make SeaweedFS tell of what is written; for about two minutes it tries again."""
+    """Flags and file that make SeaweedFS tell of what is written: once, whatever the answer is."""
     if webhook is None:
         return []
     told = {
@@ -85,9 +85,6 @@ def _telling(folder: Path, webhook: Webhook | None) -> list[str]:
         "endpoint": webhook.url,
         "bearer_token": webhook.token,
         "timeout_seconds": 60,
-        "max_retries": 8,
-        "backoff_seconds": 1,
-        "max_backoff_seconds": 30,
         "event_types": ["create", "update", "rename"],
         "path_prefixes": [f"/buckets/{prefix}" for prefix in webhook.prefixes],
     }

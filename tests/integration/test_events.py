@@ -7,12 +7,12 @@ from producer.events.listing import Listing
 from producer.events.parse import Upload
 from producer.sweep import Sweeper
 from schema.errors import ConfigurationError, ModelError
-from tests.integration.conftest import Uploads
+from tests.integration.conftest import BUCKET, Uploads
 
 pytestmark = pytest.mark.stack
 
 
-def told(key: str, bucket: str = "posefleet", **more: object) -> Upload:
+def told(key: str, bucket: str = BUCKET, **more: object) -> Upload:
     return Upload(bucket, key, **more)
 
 
@@ -20,18 +20,19 @@ def test_a_video_below_the_prefix_becomes_a_job_of_its_bucket(uploads: Uploads):
     uploads.put("videos/a b+ü.mp4")
     job_id = Intake(uploads.fleet).take(told("videos/a b+ü.mp4"))
     (job,) = uploads.jobs()
-    assert (job.job_id, job.source.key, job.submitter) == (job_id, "videos/a b+ü.mp4", "events:posefleet")
+    assert (job.job_id, job.source.key, job.submitter) == (job_id, "videos/a b+ü.mp4", "events:footage")
     assert not job.options.render
 
 
 def test_what_is_not_watched_is_left_alone(uploads: Uploads):
-    intake = Intake(uploads.with_settings(watch="s3://posefleet/"))
-    for key in ("other/x.txt", "videos/", "videos/a.mp4.part", "jobs/1/results/annotated.mp4", "videos/empty.mp4"):
+    own = uploads.fleet.store.bucket
+    intake = Intake(uploads.with_settings(watch=f"s3://footage/videos/, s3://{own}/"))
+    for key in ("other/a.mp4", "videos/", "videos/a.mp4.part", "videos/a.txt", "videos/empty.mp4"):
         uploads.put(key, b"" if "empty" in key else b"bytes")
         assert intake.take(told(key)) is None
-    uploads.put("elsewhere/a.mp4")
-    assert Intake(uploads.fleet).take(told("elsewhere/a.mp4")) is None
-    assert Intake(uploads.fleet).take(told("videos/a.mp4", "elsewhere")) is None
+    uploads.put("jobs/1/results/annotated.mp4", bucket=own)
+    assert intake.take(told("jobs/1/results/annotated.mp4", own)) is None
+    assert intake.take(told("videos/a.mp4", "elsewhere")) is None
     assert uploads.keys() == []
 
 
@@ -42,20 +43,18 @@ def test_an_object_that_is_gone_is_no_failed_job(uploads: Uploads):
 
 def test_duplicates_and_late_events_make_no_second_job(uploads: Uploads):
     intake = Intake(uploads.fleet)
-    uploads.put("videos/a.mp4", b"first")
-    first = told("videos/a.mp4", etag=etag(uploads, "videos/a.mp4"), size=5)
+    first = told("videos/a.mp4", etag=uploads.put("videos/a.mp4", b"first"), size=5)
     jobs = [intake.take(first), intake.take(first)]
-    uploads.put("videos/a.mp4", b"second")
-    second = told("videos/a.mp4", etag=etag(uploads, "videos/a.mp4"), size=6)
+    second = told("videos/a.mp4", etag=uploads.put("videos/a.mp4", b"second"), size=6)
     jobs += [intake.take(second), intake.take(first), intake.take(told("videos/a.mp4"))]
     assert jobs == [jobs[0], jobs[0], jobs[2], jobs[0], jobs[2]]
     assert len(uploads.jobs()) == 2
 
 
 def test_a_late_event_takes_the_version_that_is_there(uploads: Uploads):
-    uploads.put("videos/a.mp4", b"second")
+    second = uploads.put("videos/a.mp4", b"second")
     Intake(uploads.fleet).take(told("videos/a.mp4", etag='"first"', size=5))
-    assert [job.source.etag for job in uploads.jobs()] == [etag(uploads, "videos/a.mp4")]
+    assert [job.source.etag for job in uploads.jobs()] == [second]
 
 
 def test_a_version_is_not_taken_again_with_other_options_or_after_its_job(uploads: Uploads):
@@ -90,13 +89,14 @@ def test_listing_stops_when_its_time_is_over(uploads: Uploads):
 def test_etags_of_listings_are_those_of_heads(uploads: Uploads):
     uploads.put("videos/a.mp4")
     parts(uploads, "videos/parts.mp4")
-    found = {each.key: each.etag for each in uploads.fleet.store.objects("videos/")}
-    assert found == {key: etag(uploads, key) for key in ("videos/a.mp4", "videos/parts.mp4")}
+    found = list(uploads.fleet.store.objects("videos/", BUCKET))
+    assert [each.key for each in found] == ["videos/a.mp4", "videos/parts.mp4"]
+    assert [uploads.fleet.store.head(each.key, BUCKET).etag for each in found] == [each.etag for each in found]
 
 
 def test_a_prefix_that_is_not_there_does_not_keep_others_from_being_listed(uploads: Uploads):
     uploads.put("videos/a.mp4")
-    fleet = uploads.with_settings(watch="s3://nowhere/videos/, s3://posefleet/videos/")
+    fleet = uploads.with_settings(watch="s3://nowhere/videos/, s3://footage/videos/")
     listed = Listing(fleet).look()
     assert len(listed.jobs) == 1
     assert list(listed.errors) == ["s3://nowhere/videos/"]
@@ -137,15 +137,9 @@ def test_a_model_that_is_missing_is_noticed_at_the_start(uploads: Uploads):
         Intake(uploads.with_settings(model="singlepose-heavenly")).require()
 
 
-def etag(uploads: Uploads, key: str) -> str:
-    found = uploads.fleet.store.head(key)
-    assert found is not None
-    return found.etag
-
-
 def parts(uploads: Uploads, key: str) -> None:
     """A multipart upload of two parts."""
-    name = {"Bucket": "posefleet", "Key": key}
+    name = {"Bucket": BUCKET, "Key": key}
     name["UploadId"] = uploads.client.create_multipart_upload(**name)["UploadId"]
     done = []
     for number, body in enumerate((b"x" * (5 << 20), b"y"), start=1):
