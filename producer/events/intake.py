@@ -13,6 +13,7 @@ from schema.errors import ConfigurationError
 from schema.names import JOBS, taken_key
 from schema.options import Options
 from schema.settings import Settings
+from workers.storage.port import ObjectInfo
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,13 @@ class Intake:
         found = self._fleet.store.head(upload.key, upload.bucket)
         if found is None or not found.size:
             return None
-        return self._taken(upload.uri, found.etag) or self._enqueue(upload, found.etag)
+        known = None if found.etag == upload.etag else self._taken(upload.uri, found.etag)
+        return known or self._enqueue(upload, found)
 
-    def _enqueue(self, upload: Upload, etag: str) -> str:
-        job_id = self._fleet.enqueue(upload.uri, self._options, submitter=f"events:{upload.bucket}").job_id
-        self._fleet.store.put_new(taken_key(version(upload.uri, etag)), job_id.encode(), "text/plain")
+    def _enqueue(self, upload: Upload, found: ObjectInfo) -> str:
+        submitter = f"events:{upload.bucket}"
+        job_id = self._fleet.enqueue(upload.uri, self._options, submitter=submitter, found=found).job_id
+        self._fleet.store.put_new(taken_key(version(upload.uri, found.etag)), job_id.encode(), "text/plain")
         return job_id
 
     def _taken(self, uri: str, etag: str) -> str | None:

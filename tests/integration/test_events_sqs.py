@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -46,20 +48,21 @@ class Queue:
         return sum(int(count) for count in found["Attributes"].values())
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
+def start_moto(port: int = 0) -> ThreadedMotoServer:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
+    return server
+
+
+def make_queue(server: ThreadedMotoServer) -> Queue:
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def queue(moto: str, request: pytest.FixtureRequest) -> Queue:
     client = boto3.client(
-        "sqs", endpoint_url=moto, region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="secret"
+        "sqs",
+        endpoint_url=f"http://{host}:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="id",
+        aws_secret_access_key="secret",
     )
     name = f"queue-{time.time_ns()}"
     dead = client.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
@@ -67,6 +70,13 @@ def queue(moto: str, request: pytest.FixtureRequest) -> Queue:
     redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "2"})
     attributes = {"VisibilityTimeout": "1", "RedrivePolicy": redrive}
     return Queue(client, client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"], dead)
+
+
+@pytest.fixture
+def queue() -> Iterator[Queue]:
+    server = start_moto()
+    yield make_queue(server)
+    server.stop()
 
 
 def poller(uploads: Uploads, queue: Queue) -> Poller:
@@ -116,13 +126,12 @@ def test_what_was_accepted_is_deleted_though_redis_goes_away_after_it(uploads: U
         uploads.with_settings(redis_url=NOWHERE, patience_s=0), MessageQueue(queue.url, uploads.fleet.settings)
     )
     with pytest.raises(BrokerUnavailable):
-        while True:
-            away.turn(wait_s=1)
+        until(lambda: away.turn(wait_s=1) is None, WAIT_S, "Redis is not away")
     assert queue.left() == 1
 
 
 def test_a_queue_that_is_not_there_is_said(uploads: Uploads, queue: Queue):
-    with pytest.raises(ConfigurationError, match="SQS refused .*NonExistentQueue"):
+    with pytest.raises(ConfigurationError, match=r"SQS refused .*NonExistentQueue"):
         MessageQueue(f"{queue.url}-none", uploads.fleet.settings).receive(0)
     with pytest.raises(ConfigurationError, match="give the URL of an SQS queue"):
         MessageQueue("uploads", uploads.fleet.settings)
@@ -130,19 +139,41 @@ def test_a_queue_that_is_not_there_is_said(uploads: Uploads, queue: Queue):
         MessageQueue("http://127.0.0.1:1/123456789012/uploads", uploads.fleet.settings).receive(0)
 
 
-def test_the_command_polls_until_it_is_told_to_end(uploads: Uploads, queue: Queue):
+@contextmanager
+def polling(uploads: Uploads, url: str, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """``posefleet events sqs``."""
     settings = uploads.fleet.settings
     names = ("redis_url", "s3_endpoint", "s3_access_key_id", "s3_secret_access_key", "bucket", "watch")
     environment = {f"POSEFLEET_{name}".upper(): str(getattr(settings, name)) for name in names}
-    command = [sys.executable, "-m", "producer", "events", "sqs", queue.url]
-    polling = subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
-    try:
+    command = [sys.executable, "-m", "producer", "events", "sqs", url]
+    with log.open("wb") as output, subprocess.Popen(command, env=os.environ | environment, stderr=output) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_command_polls_until_it_is_told_to_end(uploads: Uploads, queue: Queue, tmp_path: Path):
+    log = tmp_path / "log"
+    with polling(uploads, queue.url, log) as process:
         uploads.put("videos/a.mp4")
         queue.send(notifications.aws("videos/a.mp4"))
         until(lambda: uploads.keys() == ["videos/a.mp4"] and queue.left() == 0, WAIT_S, "no job")
-        polling.send_signal(signal.SIGTERM)
-        assert polling.wait(WAIT_S) == 0
-        assert "Traceback" not in polling.stderr.read()
-    finally:
-        polling.kill()
-        polling.communicate()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_S) == 0
+    assert log.read_text() == ""
+
+
+def test_the_command_waits_for_a_queue_that_is_away(uploads: Uploads, tmp_path: Path):
+    log, servers = tmp_path / "log", [start_moto()]
+    queue = make_queue(servers[0])
+    port = servers[0].get_host_and_port()[1]
+    uploads.put("videos/a.mp4")
+    queue.send(notifications.aws("videos/a.mp4"))
+    servers[0].stop()
+    with polling(uploads, queue.url, log):
+        until(lambda: "SQS is away: waiting" in log.read_text(), WAIT_S, "it does not wait")
+        servers.append(start_moto(port))
+        until(lambda: uploads.keys() == ["videos/a.mp4"] and queue.left() == 0, WAIT_S, "no job")
+        assert "SQS is back" in log.read_text()
+    servers[1].stop()
