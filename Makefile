@@ -10,7 +10,7 @@ LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test faults lint format bench bench-render bench-long bench-bulk fuzz track-eval accuracy lock clean
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -54,6 +54,9 @@ format: $(VENV)/.ready-dev ## Put the code into shape.
 
 bench: $(VENV)/.ready-dev setup ## Measure the infer step beside its parts, an ideal pipeline and the tutorials' loop, in one run.
 	$(BIN)/python -W ignore -m tests.benchmarks.infer
+
+bench-api: $(VENV)/.ready-dev setup ## Status requests of the HTTP API: rate and p99.
+	$(BIN)/python -W ignore -m tests.benchmarks.api
 
 bench-render: $(VENV)/.ready-dev setup ## Measure rendering beside a loop that draws on RGB, on one core; PRESETS=--presets: of libx264.
 	$(BIN)/python -W ignore -m tests.benchmarks.render $(PRESETS)

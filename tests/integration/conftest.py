@@ -61,7 +61,7 @@ def telling(model: ModelIdentity, redis_url: str, tmp_path_factory: pytest.TempP
     try:
         child.wait_until(lambda: answers(port), 60)
         settings = Settings(
-            redis_url=redis_url,
+            redis_url=redis_url.removesuffix("/0") + "/7",
             s3_endpoint=f"http://127.0.0.1:{port}",
             s3_access_key_id="posefleet",
             s3_secret_access_key="of-the-tests",
@@ -84,7 +84,7 @@ def uploads(telling: Uploads) -> Iterator[Uploads]:
     yield mine
     telling.fleet.store.delete([found.key for found in telling.fleet.store.objects("")])
     with redis.Redis.from_url(mine.fleet.settings.redis_url) as server:
-        server.flushall()
+        server.flushdb()
 
 
 def _bucket(fleet: Fleet) -> bool:

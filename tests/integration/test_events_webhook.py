@@ -14,13 +14,16 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from producer import Fleet
+from producer.events import PATH
 from producer.events.listing import Listing
-from producer.events.webhook import MOST_BYTES, PATH, router
+from producer.events.webhook import MOST_BYTES, router
+from producer.stack.stack import Stack
 from schema.errors import ConfigurationError, PosefleetError, TransientError
 from tests.faults.ground import until
 from tests.faults.rows import ALL
 from tests.integration.conftest import TOKEN, Uploads
 from tests.support import notifications
+from tests.support.media import CLIP
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.stack
@@ -70,6 +73,14 @@ def test_an_upload_to_seaweedfs_enqueues_itself(uploads: Uploads):
         uploads.put("videos/a b+ü %.mp4", b"another")
         until(lambda: len(uploads.jobs()) == 2, WAIT_S, "no job of the new version")
     assert set(uploads.keys()) == {"videos/a b+ü %.mp4"}
+
+
+def test_the_local_stack_takes_uploads_by_itself(stack: Stack, fleet: Fleet):
+    fleet.store.put_new_file("watched/clip.mp4", CLIP, "video/mp4")
+    until(lambda: fleet.list_jobs(search="watched/clip.mp4").jobs, WAIT_S, "no job")
+    (job,) = fleet.list_jobs(search="watched/clip.mp4").jobs
+    assert job.submitter == "events:posefleet"
+    fleet.cancel(job.job_id)
 
 
 def test_what_seaweedfs_told_while_nobody_listened_is_found_by_listing(uploads: Uploads):
