@@ -80,6 +80,7 @@ def stack(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "POSEFLEET_TASK_SOFT_LIMIT_S": "18",
         "POSEFLEET_TASK_LIMIT_S": "20",
         "POSEFLEET_VISIBILITY_TIMEOUT_S": str(VISIBILITY_S),
+        "POSEFLEET_WATCH": "s3://posefleet/watched/",
         "FLOWER_UNAUTHENTICATED_API": "true",
     }
     with pytest.MonkeyPatch.context() as patch:

@@ -7,11 +7,12 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 
 from producer.api import health, jobs, meters, results, tracks, uploads, watch
-from producer.api.auth import Service
+from producer.api.auth import Service, needs
 from producer.api.limits import RateLimit, SmallBodies
-from producer.api.problems import ProblemBody, tell_problems
+from producer.api.problems import ProblemBody, documented, tell_problems
 from producer.api.site import SafeHeaders, serve_page
 from producer.api.tokens import TokenFile
+from producer.events import PATH, webhook
 from producer.fleet import Fleet
 from schema.settings import Settings
 from schema.version import VERSION
@@ -27,9 +28,10 @@ def make_app(fleet: Fleet) -> FastAPI:
     app.state.meters = meters.Meters()
     for part in (health, meters, uploads, jobs, watch, results, tracks):
         app.include_router(part.router)
+    app.include_router(webhook.router(fleet, needs("events", limited=False)), responses=documented(413, 422))
     serve_page(app)
     tell_problems(app)
-    app.add_middleware(SmallBodies, larger={})
+    app.add_middleware(SmallBodies, larger={PATH: webhook.MOST_BYTES})
     app.add_middleware(meters.Measured, meters=app.state.meters)
     app.add_middleware(SafeHeaders, stores=_stores(settings, signed))
     if origins := _listed(settings.api_origins):

@@ -4,7 +4,9 @@ import hashlib
 import hmac
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +146,15 @@ def test_who_answers_byte_by_byte_is_hung_up_on():
             post(url, b"{}", {}, anywhere=True, within_s=0.5)
         over.set()
         thread.join()
+
+
+def test_the_readme_tells_how_to_check_a_signature():
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    block = next(part for part in text.split("```") if part.startswith("python\nimport hashlib, hmac, time"))
+    found: dict = {}
+    exec(block.removeprefix("python\n"), found)
+    now_s = int(time.time())
+    assert found["is_genuine"](sign("secret", b"{}", now_s), b"{}", "secret")
+    assert not found["is_genuine"](sign("secret", b"{}", now_s), b"{ }", "secret")
+    assert not found["is_genuine"](sign("other", b"{}", now_s), b"{}", "secret")
+    assert not found["is_genuine"](sign("secret", b"{}", now_s - 1000), b"{}", "secret")
