@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import unquote_plus
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from schema.errors import MessageError
 
@@ -63,36 +63,45 @@ def _sound(text: str) -> str:
 Text = Annotated[str, AfterValidator(_sound)]
 
 
-class _Bucket(BaseModel):
+class _Told(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Bucket(_Told):
     name: Text
 
 
-class _Object(BaseModel):
+class _Object(_Told):
     key: Text
     etag: Text | None = Field(None, alias="eTag")
     size: int | None = None
 
 
-class _S3(BaseModel):
+class _S3(_Told):
     bucket: _Bucket
     object: _Object
 
 
-class _Record(BaseModel):
+class _Record(_Told):
     event: str = Field(alias="eventName")
     s3: _S3
 
 
-class _Entry(BaseModel):
+class _Entry(_Told):
     name: Text
     is_directory: bool = False
     attributes: dict[str, Any] = {}
     extended: dict[str, str] = {}
 
 
-class _Change(BaseModel):
+class _Parts(_Told):
     new_entry: _Entry | None = None
     new_parent_path: Text = ""
+
+
+class _Change(_Told):
+    event_type: str
+    message: _Parts
 
 
 def _opened(body: bytes | str, deep: int) -> Iterator[Upload]:
@@ -138,11 +147,11 @@ def _of_record(record: object, deep: int) -> Iterator[Upload]:
 
 def _of_change(told: dict[str, Any]) -> Iterator[Upload]:
     """The entry that a change of SeaweedFS's filer leaves in place."""
-    change = _Change.model_validate(told.get("message"))
-    entry = change.new_entry
-    path = f"{change.new_parent_path}/{entry.name}" if entry else ""
+    change = _Change.model_validate(told)
+    entry = change.message.new_entry
+    path = f"{change.message.new_parent_path}/{entry.name}" if entry else ""
     bucket, _, key = _VERSION.sub("", path.removeprefix(_BUCKETS)).partition("/")
-    if entry and not entry.is_directory and told["event_type"] in _WRITTEN and path.startswith(_BUCKETS) and key:
+    if entry and not entry.is_directory and change.event_type in _WRITTEN and path.startswith(_BUCKETS) and key:
         size = entry.attributes.get("file_size")
         yield Upload(bucket, key, _etag(entry), size if isinstance(size, int) else None)
 

@@ -15,13 +15,40 @@ from schema.errors import MessageError
 
 MOST_BYTES = 8 << 20
 """SeaweedFS lists the pieces of a file: 3 MB for the largest ones."""
-_BODY = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
 class Taken(BaseModel):
     """What became of the uploads."""
 
     jobs: list[str] = Field(description="Jobs of the videos that are watched, new ones and those there were.")
+
+
+def _object(**fields: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "required": [*fields]}
+
+
+def _or_none(kind: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [kind, {"type": "null"}]}
+
+
+_TEXT = {"type": "string"}
+_RECORD = _object(eventName=_TEXT, s3=_object(bucket=_object(name=_TEXT), object=_object(key=_TEXT)))
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "anyOf": [
+                    {**_object(Records={"type": "array", "items": _RECORD}), "title": "AWS S3, MinIO"},
+                    {
+                        **_object(event_type=_TEXT, message=_object(new_entry=_or_none(_object(name=_TEXT)))),
+                        "title": "SeaweedFS",
+                    },
+                ]
+            },
+        }
+    },
+}
 
 
 def router(fleet: Fleet, authorize: Callable[..., Any]) -> APIRouter:

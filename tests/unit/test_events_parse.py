@@ -100,6 +100,7 @@ def test_seaweedfs_tells_of_what_is_there_afterwards():
         '{"Records": [{"body": "no JSON"}]}',
         '{"Message": "no JSON"}',
         '{"event_type": "create"}',
+        '{"event_type": ["create"], "message": {"new_entry": {"name": "a.mp4"}}}',
         '{"event_type": "create", "message": {"new_entry": {"name": 5}}}',
         b"\xff\xfe\x00",
         told.aws("a.mp4").replace("a.mp4", "\\ud800.mp4"),

@@ -17,8 +17,8 @@ from producer.api.tokens import TokenFile
 from producer.fleet import Fleet
 
 EXAMPLES = 30
-RULED = {"POST /v1/uploads", "POST /v1/jobs", "POST /v1/events/s3"}
-"""Have rules that a schema cannot tell: what options fit each other, what a notification looks like."""
+RULED = {"POST /v1/uploads", "POST /v1/jobs"}
+"""Have rules that a schema cannot tell: what options fit each other, how large a source may be."""
 RULES = settings(
     max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
