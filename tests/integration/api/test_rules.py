@@ -158,6 +158,16 @@ def test_who_asks_too_often_is_told_when_to_come_back(quiet_fleet, as_token, app
     assert 1 <= int(answers[2].headers["retry-after"]) <= 2
 
 
+def test_while_redis_is_away_that_is_said_and_nothing_else(quiet_fleet, as_token):
+    away = quiet_fleet.settings.model_copy(update={"redis_url": "redis://:pass@127.0.0.1:1/0"})
+    client = TestClient(make_app(Fleet(away)), headers=as_token("fay", "read").headers, raise_server_exceptions=False)
+    for path in ("/readyz", "/v1/jobs"):
+        answer = client.get(path)
+        assert "127.0.0.1" not in is_problem(answer, 503)
+        assert answer.headers["retry-after"]
+    assert client.get("/healthz").status_code == 200
+
+
 def test_pages_elsewhere_may_ask_only_if_they_are_named(quiet_fleet, app):
     ask = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     assert "access-control-allow-origin" not in TestClient(app).options("/v1/jobs", headers=ask).headers
