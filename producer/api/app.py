@@ -1,7 +1,10 @@
 """The application: its routes, what surrounds them, and its description in OpenAPI."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
@@ -18,11 +21,20 @@ from schema.settings import Settings
 from schema.version import VERSION
 from workers.storage.signed import Signed
 
+_THREADS = 100
+
 
 def make_app(fleet: Fleet) -> FastAPI:
     """The application of one fleet."""
     settings = fleet.settings
-    app = FastAPI(title="posefleet", version=VERSION, docs_url=None, redoc_url=None, description=_ABOUT)
+    app = FastAPI(
+        title="posefleet",
+        version=VERSION,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_with_threads,
+    )
     signed = Signed(settings)
     app.state.service = Service(fleet, TokenFile(settings.tokens_file), RateLimit(settings.api_requests_per_s), signed)
     app.state.meters = meters.Meters()
@@ -44,6 +56,13 @@ def make_app(fleet: Fleet) -> FastAPI:
         )
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _with_threads(_: FastAPI) -> AsyncIterator[None]:
+    """Threads for requests that wait, such as those that delete jobs, and for those that must not wait for them."""
+    current_default_thread_limiter().total_tokens = _THREADS
+    yield
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

@@ -106,6 +106,11 @@ def test_angles_come_by_track(api, watched):
         assert track["t"] == sorted(track["t"])
 
 
+def test_no_token_stands_in_a_log(stack, watched):
+    token = stack.addresses.api_token.encode()
+    assert not [child.name for child in stack.children if token in child.log.read_bytes()]
+
+
 def test_a_foreign_token_sees_nothing(stack, watched):
     secret = TokenFile(Settings.read().tokens_file).create("stranger", ["read", "submit", "manage"])
     with client(stack.addresses.api_url, secret) as stranger:

@@ -16,7 +16,7 @@ from producer.api.app import make_app
 from producer.api.tokens import TokenFile
 from producer.fleet import Fleet
 
-EXAMPLES = 15
+EXAMPLES = 30
 RULED = {"POST /v1/uploads", "POST /v1/jobs"}
 """Have rules that a schema cannot tell: what options fit each other, how large a source may be."""
 RULES = settings(

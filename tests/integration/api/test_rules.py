@@ -2,85 +2,14 @@
 
 import json
 import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2 as httpx
 import pytest
 from fastapi.testclient import TestClient
 
 from producer.api.app import make_app
-from producer.api.tokens import TokenFile
 from producer.fleet import Fleet
-from producer.notify import Notifier, sign
-from schema.names import NOTICES, JobKeys, NoticeKeys
-
-SECRET = "a secret for webhooks"
-
-
-@pytest.fixture(scope="module")
-def fleet(quiet_fleet):
-    update = {"webhook_secret": SECRET, "webhook_hosts": "127.0.0.1", "api_requests_per_s": 1000.0}
-    return Fleet(quiet_fleet.settings.model_copy(update=update))
-
-
-@pytest.fixture(scope="module")
-def app(fleet):
-    return make_app(fleet)
-
-
-@pytest.fixture(scope="module")
-def as_token(fleet, app):
-    """A client of a new token, by name and scopes."""
-
-    def client(name: str, *scopes: str) -> TestClient:
-        secret = TokenFile(fleet.settings.tokens_file).create(name, scopes, replace=True)
-        return TestClient(app, headers={"Authorization": f"Bearer {secret}"}, raise_server_exceptions=False)
-
-    return client
-
-
-@pytest.fixture(scope="module")
-def ann(as_token):
-    return as_token("ann", "read", "submit", "manage")
-
-
-@pytest.fixture(scope="module")
-def bob(as_token):
-    return as_token("bob", "read", "submit", "manage")
-
-
-@pytest.fixture(scope="module")
-def boss(as_token):
-    return as_token("boss", "admin")
-
-
-@pytest.fixture(scope="module")
-def uri(ann):
-    return upload(ann, b"no video " * 100)
-
-
-@pytest.fixture
-def job(ann, uri):
-    return ann.post("/v1/jobs", json={"uri": uri, "force": True}).json()["job_id"]
-
-
-def upload(client, body: bytes, name="a.mp4") -> str:
-    begun = client.post("/v1/uploads", json={"name": name, "size": len(body)}).json()
-    etag = httpx.put(begun["parts"][0]["url"], content=body).headers["etag"]
-    done = client.post(f"/v1/uploads/{begun['upload_id']}/complete", json={"parts": [{"number": 1, "etag": etag}]})
-    assert done.json() == {"uri": begun["uri"]}
-    return begun["uri"]
-
-
-def is_problem(answer, status):
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    assert set(body) == {"type", "title", "status", "detail"}
-    assert body["status"] == status
-    return body["detail"]
-
+from tests.support.api import is_problem
 
 CALLS = [
     ("GET", "/v1/jobs", None),
@@ -127,55 +56,6 @@ def test_metrics_count_answers_by_route_and_name_no_job(app, ann, job):
     assert 'posefleet_api_requests_total{method="GET",route="/v1/jobs/{job_id}",status="200"}' in text
     assert 'route="other",status="404"' in text
     assert job not in text
-
-
-def test_an_upload_in_parts_is_one_object_of_its_own_key(ann, fleet):
-    size = (16 << 20) + 5
-    begun = ann.post("/v1/uploads", json={"name": "../../my video.mp4", "size": size}).json()
-    assert begun["uri"].startswith(f"s3://{fleet.store.bucket}/uploads/ann/")
-    assert begun["uri"].endswith("/.._.._my video.mp4")
-    assert begun["part_size"] == 16 << 20
-    assert [part["number"] for part in begun["parts"]] == [1, 2]
-    bodies = [b"a" * (16 << 20), b"b" * 5]
-    links = ann.get(f"/v1/uploads/{begun['upload_id']}/parts", params={"first": 2}).json()["parts"]
-    assert [part["number"] for part in links] == [2]
-    urls = [begun["parts"][0]["url"], links[0]["url"]]
-    etags = [httpx.put(url, content=body).headers["etag"] for url, body in zip(urls, bodies, strict=True)]
-    parts = [{"number": number, "etag": etag} for number, etag in enumerate(etags, start=1)]
-    for _ in range(2):
-        done = ann.post(f"/v1/uploads/{begun['upload_id']}/complete", json={"parts": parts})
-        assert done.json() == {"uri": begun["uri"]}
-    key = begun["uri"].removeprefix(f"s3://{fleet.store.bucket}/")
-    assert fleet.store.head(key).size == size
-
-
-def test_an_upload_is_nobody_elses_and_can_be_given_up(ann, bob, boss):
-    begun = ann.post("/v1/uploads", json={"name": "a.mp4", "size": 100}).json()
-    path = f"/v1/uploads/{begun['upload_id']}"
-    is_problem(bob.get(f"{path}/parts"), 404)
-    is_problem(bob.delete(path), 404)
-    is_problem(bob.post(f"{path}/complete", json={"parts": [{"number": 1, "etag": "x"}]}), 404)
-    assert boss.get(f"{path}/parts").status_code == 200
-    assert ann.delete(path).status_code == 204
-    assert ann.delete(path).status_code == 204
-    is_problem(ann.post(f"{path}/complete", json={"parts": [{"number": 1, "etag": '"x"'}]}), 404)
-
-
-def test_parts_that_were_not_uploaded_make_no_file(ann):
-    begun = ann.post("/v1/uploads", json={"name": "a.mp4", "size": 100}).json()
-    path = f"/v1/uploads/{begun['upload_id']}/complete"
-    httpx.put(begun["parts"][0]["url"], content=b"a" * 100).raise_for_status()
-    is_problem(ann.post(path, json={"parts": [{"number": 1, "etag": '"0123"'}]}), 422)
-    is_problem(ann.post(path, json={"parts": [{"number": 2, "etag": '"0123"'}]}), 422)
-
-
-def test_the_store_lets_pages_upload_and_read_the_etag(ann):
-    url = ann.post("/v1/uploads", json={"name": "a.mp4", "size": 3}).json()["parts"][0]["url"]
-    origin = {"Origin": "http://page.example"}
-    asked = httpx.options(url, headers={**origin, "Access-Control-Request-Method": "PUT"})
-    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "http://page.example")
-    put = httpx.put(url, content=b"abc", headers=origin)
-    assert put.headers["access-control-expose-headers"] == "ETag"
 
 
 def test_a_job_is_created_once_listed_and_found(ann, uri):
@@ -307,77 +187,3 @@ def test_watching_ends_with_the_job_and_a_cancelled_job_has_a_manifest(ann, job)
     assert httpx.get(links["source_url"]).content.startswith(b"no video")
     assert ann.delete(f"/v1/jobs/{job}").status_code == 204
     is_problem(ann.get(f"/v1/jobs/{job}"), 404)
-
-
-class Receiver(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append((dict(self.headers), body))
-        self.send_response(self.server.statuses.pop(0))
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def receiver():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    server.got, server.statuses = [], []
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def watched_job(ann, uri, receiver) -> str:
-    hook = f"http://127.0.0.1:{receiver.server_address[1]}/x"
-    return ann.post("/v1/jobs", json={"uri": uri, "force": True, "webhook": hook}).json()["job_id"]
-
-
-def test_a_webhook_is_told_signed_and_again_until_it_answers(ann, uri, fleet, receiver, caplog):
-    receiver.statuses = [500, 302, 200]
-    job = watched_job(ann, uri, receiver)
-    assert Notifier(fleet).look() == 0
-    ann.post(f"/v1/jobs/{job}/cancel")
-    notice, held = JobKeys(job).notice, NoticeKeys(job).held
-    assert fleet.store.head(notice) is not None
-    for told in (0, 0, 1):
-        assert Notifier(fleet).look() == told
-        assert Notifier(fleet).look() == 0
-        fleet.progress.redis.delete(held)
-    assert fleet.store.head(notice) is None
-    assert len({body for _, body in receiver.got}) == 1
-    headers, body = receiver.got[-1]
-    told = json.loads(body)
-    assert (told["event"], told["id"], told["job"]["state"]) == ("job.ended", f"{job}-ended", "cancelled")
-    since = int(headers["Posefleet-Signature"].split(",")[0].removeprefix("t="))
-    assert headers["Posefleet-Signature"] == sign(SECRET, body, since)
-    assert abs(time.time() - since) < 60
-    assert caplog.text.count("is tried again") == 1
-    assert SECRET not in caplog.text
-
-
-def test_a_notice_waits_for_the_manifest_and_is_dropped_with_the_job(ann, uri, fleet, receiver):
-    receiver.statuses = [200, 200]
-    job = watched_job(ann, uri, receiver)
-    fleet.store.put_new(JobKeys(job).notice, b"")
-    assert Notifier(fleet).look() == 0
-    assert fleet.store.head(JobKeys(job).notice) is not None
-    ann.delete(f"/v1/jobs/{job}")
-    fleet.store.put_new(JobKeys(job).notice, b"")
-    fleet.progress.redis.delete(NoticeKeys(job).held)
-    Notifier(fleet).look()
-    assert list(fleet.store.objects(NOTICES)) == []
-    assert receiver.got == []
-
-
-def test_a_webhook_that_is_no_longer_allowed_is_not_told(ann, uri, fleet, receiver):
-    job = watched_job(ann, uri, receiver)
-    ann.post(f"/v1/jobs/{job}/cancel")
-    strict = Fleet(fleet.settings.model_copy(update={"webhook_hosts": ""}))
-    assert Notifier(strict).look() == 0
-    assert receiver.got == []
-    assert fleet.store.head(JobKeys(job).notice) is None
