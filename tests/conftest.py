@@ -14,6 +14,7 @@ from producer.stack.stack import Stack
 from schema.errors import ModelError, PosefleetError
 from schema.messages import ModelIdentity
 from schema.settings import Settings
+from tests.faults.rows import Table
 from tests.support.uploads import Uploads, telling_store
 from workers.models.store import identity
 
@@ -26,6 +27,21 @@ def skip_or_fail(why: str) -> None:
     if REQUIRE_ALL:
         pytest.fail(why)
     pytest.skip(why)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the fault matrix."""
+    config.pluginmanager.register(Table())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With two processes one has the fleet that is mistreated, the other one the fleet of all other tests."""
+    for item in items:
+        used = getattr(item, "fixturenames", ())
+        for fixture, group in (("whole_ground", "ground"), ("stack", "stack")):
+            if fixture in used:
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
