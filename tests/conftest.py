@@ -1,6 +1,7 @@
 """Fixtures that several folders share: the pulled model, a running stack."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ from schema.errors import ModelError, PosefleetError
 from schema.messages import ModelIdentity
 from schema.settings import Settings
 from tests.faults.rows import Table
+from tests.support.uploads import Uploads, telling_store
 from workers.models.store import identity
 
 REQUIRE_ALL = bool(os.environ.get("POSEFLEET_TEST_REQUIRE_ALL"))
@@ -86,6 +88,23 @@ def _has_bucket(fleet: Fleet) -> bool:
         fleet.store.ensure_bucket()
         return True
     return False
+
+
+@pytest.fixture(scope="session")
+def telling(model: ModelIdentity, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uploads]:
+    """An object store that tells of uploads, and a database of Redis."""
+    with telling_store(tmp_path_factory.mktemp("telling"), redis_url.removesuffix("/0") + "/7") as found:
+        yield found
+
+
+@pytest.fixture
+def uploads(telling: Uploads) -> Iterator[Uploads]:
+    """A fleet without workers and with a bucket of its own; nothing is uploaded."""
+    mine = Uploads(telling.with_settings(bucket=f"fleet-{secrets.token_hex(8)}"), telling.port)
+    mine.fleet.store.ensure_bucket()
+    yield mine
+    telling.fleet.store.delete([found.key for found in telling.fleet.store.objects("")])
+    mine.fleet.progress.redis.flushdb()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from producer.events.listing import Listing
 from producer.events.parse import Upload
 from producer.sweep import Sweeper
 from schema.errors import ConfigurationError, ModelError
-from tests.integration.conftest import BUCKET, Uploads
+from tests.support.uploads import BUCKET, Uploads
 
 pytestmark = pytest.mark.stack
 

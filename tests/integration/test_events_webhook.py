@@ -1,50 +1,29 @@
 """Notifications that object stores send over HTTP, SeaweedFS's as the server sends them."""
 
 import json
-import random
 import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse
 
 from producer import Fleet
 from producer.events import PATH
 from producer.events.listing import Listing
-from producer.events.webhook import MOST_BYTES, router
+from producer.events.webhook import MOST_BYTES
 from producer.stack.stack import Stack
-from schema.errors import ConfigurationError, PosefleetError, TransientError
+from schema.errors import ConfigurationError
 from tests.faults.ground import until
-from tests.faults.rows import ALL
-from tests.integration.conftest import TOKEN, Uploads
 from tests.support import notifications
 from tests.support.media import CLIP
 from tests.support.serving import serving
+from tests.support.telling import application
+from tests.support.uploads import TOKEN, Uploads
 
 pytestmark = pytest.mark.stack
 WAIT_S = 60
 NOWHERE = "redis://127.0.0.1:1/0"
-
-
-def authorize(request: Request) -> None:
-    if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-        raise HTTPException(401)
-
-
-async def refused(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, 503 if isinstance(error, TransientError) else 422)
-
-
-def application(fleet: Fleet) -> FastAPI:
-    app = FastAPI()
-    app.include_router(router(fleet, authorize))
-    app.add_exception_handler(PosefleetError, refused)
-    return app
 
 
 @contextmanager
@@ -133,55 +112,6 @@ def test_what_cannot_be_read_is_refused(uploads: Uploads):
 def test_settings_that_cannot_be_meant_are_refused_at_the_start(uploads: Uploads):
     with pytest.raises(ConfigurationError, match="give s3://bucket/prefix/"):
         application(uploads.with_settings(watch="footage"))
-
-
-class Disturbing:
-    """Between a sender and an application: some notifications come twice, some never."""
-
-    def __init__(self, app: FastAPI, twice: set[str], never: set[str]) -> None:
-        self.app, self.twice, self.never = app, twice, never
-        self.told = Counter[str]()
-
-    async def __call__(self, scope, receive, send) -> None:
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        name = json.loads(body)["key"].rpartition("/")[2]
-        if name in self.never:
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
-        elif name in self.twice:
-            await self.app(scope, once(body), nowhere)
-            self.told[name] += 1
-        if name not in self.never:
-            await self.app(scope, once(body), send)
-        self.told[name] += 1
-
-
-def once(body: bytes):
-    async def receive():
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
-
-
-async def nowhere(_message) -> None:
-    """Nobody hears the answer."""
-
-
-def test_a_thousand_uploads_with_duplicates_and_losses_are_a_thousand_jobs(uploads: Uploads):
-    count = 1000 if ALL else 100
-    names = [f"{number:04d}.mp4" for number in range(count)]
-    chosen = random.Random(0).sample(names, count * 6 // 100)
-    never, twice = chosen[: count // 100], chosen[count // 100 :]
-    disturbing = Disturbing(application(uploads.fleet), set(twice), set(never))
-    with serving(disturbing, uploads.port), ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: uploads.put(f"videos/{name}", name.encode()), names))
-        until(lambda: disturbing.told.total() == count + len(twice), 2 * WAIT_S, "not all were told of")
-    assert len(uploads.jobs()) == count - len(never)
-    assert len(Listing(uploads.fleet).look().jobs) == len(never)
-    assert uploads.keys() == [f"videos/{name}" for name in names]
 
 
 def taken(uploads: Uploads) -> list[str]:

@@ -1,18 +1,17 @@
-"""Fixtures of uploads that enqueue themselves: servers without workers."""
+"""A fleet without workers, whose object store tells of uploads."""
 
-import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import pytest
-import redis
-
 from producer import Fleet
+from producer.events import PATH
 from producer.stack.process import Child, _any_free, answers
 from producer.stack.servers import Webhook, s3_command
-from schema.messages import ModelIdentity, VideoJob
+from schema.errors import PosefleetError
+from schema.messages import VideoJob
 from schema.settings import Settings
 from tests.faults.ground import until
 
@@ -50,18 +49,18 @@ class Uploads:
         return sorted(job.source.key for job in self.jobs())
 
 
-@pytest.fixture(scope="session")
-def telling(model: ModelIdentity, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uploads]:
-    """An object store and Redis."""
-    folder, taken = tmp_path_factory.mktemp("telling"), set[int]()
+@contextmanager
+def telling_store(folder: Path, redis_url: str) -> Iterator[Uploads]:
+    """An object store that tells of uploads, and Redis."""
+    taken = set[int]()
     port, hook = _any_free(taken), _any_free(taken)
     taken |= {port, hook}
-    webhook = Webhook(f"http://127.0.0.1:{hook}/v1/events/s3", TOKEN, [f"{BUCKET}/videos/"])
+    webhook = Webhook(f"http://127.0.0.1:{hook}{PATH}", TOKEN, [f"{BUCKET}/videos/"])
     child = Child(s3_command(folder, port, taken, "posefleet", "of-the-tests", webhook), folder)
     try:
         child.wait_until(lambda: answers(port), 60)
         settings = Settings(
-            redis_url=redis_url.removesuffix("/0") + "/7",
+            redis_url=redis_url,
             s3_endpoint=f"http://127.0.0.1:{port}",
             s3_access_key_id="posefleet",
             s3_secret_access_key="of-the-tests",
@@ -76,19 +75,8 @@ def telling(model: ModelIdentity, redis_url: str, tmp_path_factory: pytest.TempP
         child.kill()
 
 
-@pytest.fixture
-def uploads(telling: Uploads) -> Iterator[Uploads]:
-    """A fleet with a bucket of its own, and nothing uploaded."""
-    mine = Uploads(telling.with_settings(bucket=f"fleet-{secrets.token_hex(8)}"), telling.port)
-    mine.fleet.store.ensure_bucket()
-    yield mine
-    telling.fleet.store.delete([found.key for found in telling.fleet.store.objects("")])
-    with redis.Redis.from_url(mine.fleet.settings.redis_url) as server:
-        server.flushdb()
-
-
 def _bucket(fleet: Fleet) -> bool:
-    with suppress(Exception):
+    with suppress(PosefleetError):
         fleet.store.ensure_bucket()
         return True
     return False
