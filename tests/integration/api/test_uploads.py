@@ -50,5 +50,6 @@ def test_the_store_lets_pages_upload_and_read_the_etag(ann):
     origin = {"Origin": "http://page.example"}
     asked = httpx.options(url, headers={**origin, "Access-Control-Request-Method": "PUT"})
     assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "http://page.example")
+    assert asked.headers["access-control-allow-methods"] == "GET, HEAD, PUT"
     put = httpx.put(url, content=b"abc", headers=origin)
     assert put.headers["access-control-expose-headers"] == "ETag"
