@@ -23,6 +23,7 @@ from workers.storage.outage import Outage
 from workers.storage.progress import Progress
 from workers.storage.records import accept, end_early, purge
 from workers.storage.s3 import S3Store
+from workers.telemetry import tracing
 
 _POLL_S = 0.2
 
@@ -112,7 +113,7 @@ class Fleet:
 
     def _accept(self, job: VideoJob, *, missing: bool) -> None:
         """Write the job's record, then its message; a job that is under way or has ended gets no second one."""
-        keys = JobKeys(job.job_id)
+        keys, began_ns = JobKeys(job.job_id), time.time_ns()
         new = accept(self.store, job)
         if missing:
             error = Failure(reason=SourceMissing.reason, message=f"there is no {job.source.uri}")
@@ -120,6 +121,8 @@ class Fleet:
         elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest) or self._sent(job.job_id)):
             hit("enqueue.before_message", keys.job)
             self._patiently(lambda: self.send(job.job_id, TASK_SPLIT, [WHOLE]))
+        if new:
+            tracing.enqueued(job.job_id, job.source.uri, began_ns)
 
     def _sent(self, job_id: str) -> bool:
         return bool(self.ledger.alive(job_id, step_of(TASK_SPLIT), [WHOLE]))
