@@ -1,6 +1,8 @@
 """What commands share: the options of a job, and the terminal."""
 
 import inspect
+import signal
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any

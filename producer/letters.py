@@ -45,6 +45,8 @@ def retry(fleet: Fleet, job_id: str) -> tuple[Job, int]:
         pictures=old.pictures,
         tracks_of=old.tracks_of,
         again_of=job_id,
+        submitter=old.submitter,
+        priority=old.priority,
     )
     if accept(fleet.store, new):
         fleet.send(new.job_id, TASK_OF["split"], ["all"])

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 from producer.fleet import Fleet
 from producer.missing import missing
+from producer.standing import complete
 from schema.errors import MessageError, TransientError
 from schema.names import JOBS, OPEN, TASK_OF, JobKeys
-from workers.storage.records import close, purge
+from workers.storage.ends import tell_ended
+from workers.storage.records import close, purge, read_plan
 from workers.work import clear_work
 
 log = logging.getLogger("posefleet")
@@ -90,6 +92,8 @@ class Sweeper:
             every = self._fleet.ledger.restarted() or every
             self._send_lost(findings)
             self._compare(findings, every=every)
+            if every or not self._fleet.catalog.is_whole():
+                complete(self._fleet.store, self._fleet.catalog)
             findings.folders = clear_work()
             if every or time.time() - self._cleaned_s > _DAILY_S:
                 self._clean(findings)
@@ -123,6 +127,7 @@ class Sweeper:
                 self._look_after(findings, job_id, modified_s, busy=job_id in running)
         for job_id in known.keys() - opened.keys():
             if self._has_ended(job_id):
+                self._tell_ended(job_id)
                 self._fleet.ledger.close(job_id)
 
     def _unmarked(self, opened: dict[str, float]) -> list[str]:
@@ -139,6 +144,8 @@ class Sweeper:
                 return
             for step, done in left.done.items():
                 self._fleet.ledger.mark_done(job_id, step, done)
+            if left.step != "split":
+                self._fleet.progress.planned(job_id, read_plan(self._fleet.store, job_id).stream.frames)
             alive = self._fleet.ledger.alive(job_id, left.step, left.units)
             self._send(findings, left.step, job_id, [unit for unit in left.units if unit not in alive])
             self._fleet.ledger.touch(job_id)
@@ -148,7 +155,7 @@ class Sweeper:
     def _close(self, findings: Findings, job_id: str, modified_s: float, *, busy: bool) -> None:
         """Tidy up after a job that has ended, once nothing works on it."""
         if self._has_ended(job_id):
-            self._fleet.progress.end(job_id)
+            self._tell_ended(job_id)
             if not busy:
                 close(self._fleet.store, job_id)
                 self._fleet.ledger.close(job_id)
@@ -160,6 +167,9 @@ class Sweeper:
         if units:
             self._fleet.send(job_id, TASK_OF[step], units, again=True)
             findings.sent[step] += len(units)
+
+    def _tell_ended(self, job_id: str) -> None:
+        tell_ended(self._fleet.store, self._fleet.progress, self._fleet.catalog, job_id)
 
     def _has_ended(self, job_id: str) -> bool:
         return self._fleet.store.head(JobKeys(job_id).manifest) is not None

@@ -7,7 +7,24 @@ QUEUE_INFER = "infer"
 QUEUE_STITCH = "stitch"
 QUEUE_RENDER = "render"
 QUEUE_PUBLISH = "publish"
-QUEUES = (QUEUE_PLAN, QUEUE_INFER, QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH)
+STEP_QUEUES = (QUEUE_PLAN, QUEUE_INFER, QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH)
+
+HIGH = "high"
+LANES = (HIGH, "", "1", "2", "3")
+"""Every queue has these: the first is served first, the others in turn, so that submitters share the fleet."""
+
+
+def queue_name(queue: str, lane: str) -> str:
+    """One lane of a queue: ``infer.high``, ``infer``, ``infer.1`` …"""
+    return f"{queue}.{lane}" if lane else queue
+
+
+def lanes_of(queue: str) -> tuple[str, ...]:
+    """All lanes of a queue, by name."""
+    return tuple(queue_name(queue, lane) for lane in LANES)
+
+
+QUEUES = tuple(name for queue in STEP_QUEUES for name in lanes_of(queue))
 
 TASK_SPLIT = "posefleet.split"
 TASK_INFER = "posefleet.infer"
@@ -171,7 +188,8 @@ class ProgressKeys:
 
     @property
     def times(self) -> str:
-        """Hash of first start and last end per step, seconds of the Redis server's clock."""
+        """Hash of first start, last end (seconds of the Redis server's clock) and frames done per step, and of all
+        frames there are."""
         return f"posefleet:job:{self.job_id}:times"
 
 
@@ -195,11 +213,36 @@ class LedgerKeys:
     """When a sweep last ended."""
 
     @staticmethod
-    def waiting(step: str) -> str:
-        """Sorted set of units whose message was sent, by the time from which it should be on the queue."""
-        return f"posefleet:waiting:{step}"
+    def waiting(step: str, lane: str = "") -> str:
+        """Sorted set of units whose message was sent, by the time from which it should be on that lane."""
+        return queue_name(f"posefleet:waiting:{step}", lane)
+
+    @staticmethod
+    def all_waiting(step: str) -> list[str]:
+        """Those of all lanes."""
+        return [LedgerKeys.waiting(step, lane) for lane in LANES]
 
     @staticmethod
     def running(step: str) -> str:
         """Sorted set of units that are worked on, by the time of their start."""
         return f"posefleet:running:{step}"
+
+
+class CatalogKeys:
+    """Redis keys of what people ask about jobs; made anew from storage when they are gone."""
+
+    jobs = "posefleet:jobs"
+    """Hash of a `JobInfo` in JSON by job id: as accepted, then as ended."""
+    by_time = "posefleet:jobs:by_time"
+    """Sorted set of job ids by when they were accepted."""
+    whole = "posefleet:jobs:whole"
+    """Set when every job of storage is in the catalog."""
+    lanes = "posefleet:lanes"
+    """Hash of ``lane|submitter`` by the id of jobs that have not ended."""
+    submitters = "posefleet:submitters"
+    """Hash of the shared lane of each submitter that has one."""
+
+    @staticmethod
+    def of(submitter: str) -> str:
+        """Set of the jobs of a submitter that have not ended."""
+        return f"posefleet:submitter:{submitter}"

@@ -1,13 +1,11 @@
 """Gauges of the whole fleet, from one round trip to Redis; what autoscalers and dashboards ask for."""
 
 import json
-from collections import Counter
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from schema.errors import BrokerUnavailable
-from schema.names import STEPS, LedgerKeys
+from schema.names import LANES, STEPS, LedgerKeys
 from workers.storage.progress import connect, translated
 from workers.telemetry import meters
 from workers.telemetry.meters import Meter
@@ -32,33 +30,40 @@ class FleetGauges:
     def _ask(self) -> dict[Meter, Series]:
         pipe = self._redis.pipeline(transaction=False)
         for step in STEPS:
-            pipe.zcard(LedgerKeys.waiting(step))
-            pipe.zcard(LedgerKeys.running(step))
+            for key in (LedgerKeys.running(step), *LedgerKeys.all_waiting(step)):
+                pipe.zcard(key)
         pipe.zcard(LedgerKeys.open)
         pipe.get(LedgerKeys.swept)
         pipe.time()
         pipe.zrange(LedgerKeys.workers, 0, -1, withscores=True)
         *counts, jobs, swept, (now_s, _), beats = pipe.execute()
-        outstanding = {
-            (queue,): float(sum(pair)) for queue, *pair in zip(STEPS.values(), counts[::2], counts[1::2], strict=True)
-        }
+        size = 1 + len(LANES)
+        by_step = {step: counts[size * i : size * (i + 1)] for i, step in enumerate(STEPS)}
         return {
-            meters.OUTSTANDING: outstanding,
-            meters.OPEN_JOBS: {(): float(jobs)},
+            meters.OUTSTANDING: {(STEPS[step],): float(sum(found)) for step, found in by_step.items()},
+            meters.OPEN_JOBS: _jobs(by_step, jobs),
             meters.SWEPT: {(): float(swept)} if swept else {},
             **_workers([member for member, beat_s in beats if beat_s > now_s - GONE_AFTER_S]),
         }
 
 
+def _jobs(by_step: dict[str, list[int]], jobs: int) -> Series:
+    """Open jobs by state: the steps of the whole job tell all but who infers and who renders."""
+    planning, *queued = by_step["split"]
+    counts = {"queued": sum(queued), "planning": planning}
+    counts |= {"stitching": sum(by_step["stitch"]), "publishing": sum(by_step["publish"])}
+    counts["working"] = max(0, jobs - sum(counts.values()))
+    return {(state,): float(count) for state, count in counts.items()}
+
+
 def _workers(members: list[str]) -> dict[Meter, Series]:
-    workers, processes = (
-        Counter[tuple[str, ...]](dict.fromkeys(((queue,) for queue in STEPS.values()), 0)) for _ in "12"
-    )
+    workers: Series = {(queue,): 0.0 for queue in STEPS.values()}
+    processes = dict(workers)
     for _, queues, count in map(json.loads, members):
-        for queue in {name.partition(".")[0] for name in queues}:
-            workers[(queue,)] += 1
-            processes[(queue,)] += count
-    return {meters.WORKERS: dict(workers), meters.PROCESSES: dict(processes)}
+        for queue in queues:
+            workers[(queue,)] = workers.get((queue,), 0.0) + 1
+            processes[(queue,)] = processes.get((queue,), 0.0) + count
+    return {meters.WORKERS: workers, meters.PROCESSES: processes}
 
 
 def registry(url: str) -> CollectorRegistry:

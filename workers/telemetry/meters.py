@@ -42,6 +42,7 @@ TASKS = Meter(
 RETRIES = Meter("posefleet_retries", "counter", "Tasks to be tried again, by reason", ("step", "reason"))
 REDELIVERIES = Meter("posefleet_redeliveries", "counter", "Messages that came a second time", ("step",))
 DEAD_LETTERS = Meter("posefleet_dead_letters", "counter", "Batches that were given up", ("step",))
+JOBS = Meter("posefleet_jobs", "counter", "Jobs that came to their end in a task, by state", ("state",))
 CONFLICTS = Meter(
     "posefleet_publish_conflicts", "counter", "Conditional writes that came second: another process had been there"
 )
@@ -62,6 +63,7 @@ WORKER = (
     RETRIES,
     REDELIVERIES,
     DEAD_LETTERS,
+    JOBS,
     CONFLICTS,
     DECODER_DEATHS,
     FILL,
@@ -74,7 +76,12 @@ RUNNING = Meter("posefleet_tasks_running", "gauge", "Tasks that this worker is a
 BUILD = Meter("posefleet_build_info", "gauge", "1; its labels say what runs", ("version", "python", "celery"))
 
 OUTSTANDING = Meter("posefleet_outstanding", "gauge", "Units that wait, run, or are planned, all lanes", ("queue",))
-OPEN_JOBS = Meter("posefleet_open_jobs", "gauge", "Jobs that have not ended")
+OPEN_JOBS = Meter(
+    "posefleet_open_jobs",
+    "gauge",
+    "Jobs that have not ended: queued, planning, working (infer or render), stitching, publishing",
+    ("state",),
+)
 WORKERS = Meter("posefleet_workers", "gauge", "Workers that have shown up within a minute, by queue", ("queue",))
 PROCESSES = Meter("posefleet_worker_processes", "gauge", "Processes of those workers, by queue", ("queue",))
 SWEPT = Meter("posefleet_last_sweep_timestamp_seconds", "gauge", "When a sweeper last finished; by Redis's clock")

@@ -20,7 +20,7 @@ class Pulse:
     def __init__(self, url: str, name: str, queues: list[str], processes: int) -> None:
         self._redis = connect(url)
         self._beat = self._redis.register_script(scripts.PULSE)
-        self._member = json.dumps([name, sorted(queues), processes])
+        self._member = json.dumps([name, sorted({queue.partition(".")[0] for queue in queues}), processes])
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
         self._thread.start()
