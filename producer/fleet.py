@@ -14,7 +14,7 @@ from schema.catalog import JobInfo, JobPage
 from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing
 from schema.failpoint import hit
 from schema.manifest import Failure, Manifest, State
-from schema.messages import Priority, Source, VideoJob, messages_of
+from schema.messages import JobReference, Priority, Source, VideoJob, messages_of
 from schema.names import TASK_SPLIT, WHOLE, JobKeys, safe_name
 from schema.options import Options
 from schema.pictures import SUFFIX
@@ -129,7 +129,7 @@ class Fleet:
 
     def _accept(self, job: VideoJob, *, missing: bool) -> None:
         """Write the job's record, then its message; a job that is under way or has ended gets no second one."""
-        keys, began_ns = JobKeys(job.job_id), time.time_ns()
+        keys = JobKeys(job.job_id)
         new = accept(self.store, job)
         if missing:
             error = Failure(reason=SourceMissing.reason, message=f"there is no {job.source.uri}")
@@ -137,9 +137,7 @@ class Fleet:
             self._patiently(lambda: tell_ended(self.store, self.progress, self.catalog, job.job_id))
         elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest) or self._sent(job.job_id)):
             hit("enqueue.before_message", keys.job)
-            self._patiently(lambda: self.send(job.job_id, TASK_SPLIT, [WHOLE]))
-        if new:
-            tracing.enqueued(job.job_id, job.source.uri, began_ns)
+            self.start([job])
 
     def _sent(self, job_id: str) -> bool:
         return bool(self.ledger.alive(job_id, step_of(TASK_SPLIT), [WHOLE]))
@@ -148,9 +146,28 @@ class Fleet:
         """Enter units of a job in the ledger and send their messages; ``again`` when the first ones were lost."""
         job = read_job(self.store, job_id)
         self.catalog.add([job])
-        lane = self.catalog.lane(job)
+        [lane] = self.catalog.lanes([job])
         self.progress.announce(job_id, step_of(task), units, lane=lane, again=again)
         send(self._app, task, messages_of(job_id, units), lane)
+
+    def start(self, jobs: Sequence[VideoJob]) -> None:
+        """Send the first message of jobs that were just accepted; those that Redis does not take, the sweeper sends.
+
+        Raises:
+            BrokerUnavailable: it took nothing for `patience_s`.
+        """
+        self._patiently(lambda: self._start(jobs))
+        for job in jobs:
+            tracing.enqueued(job.job_id, job.source.uri, job.created_s)
+
+    def _start(self, jobs: Sequence[VideoJob]) -> None:
+        self.catalog.add(jobs)
+        by_lane: dict[str, list[str]] = {}
+        for job, lane in zip(jobs, self.catalog.lanes(jobs), strict=True):
+            by_lane.setdefault(lane, []).append(job.job_id)
+        for lane, job_ids in by_lane.items():
+            self.progress.announce_jobs(job_ids, step_of(TASK_SPLIT), lane)
+            send(self._app, TASK_SPLIT, [JobReference(job_id=job_id) for job_id in job_ids], lane)
 
     def _patiently(self, send: Callable[[], None]) -> None:
         """Send, and wait when Redis is away or full; what is accepted stands in storage, so nothing gets lost.

@@ -55,7 +55,7 @@ def stack(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "POSEFLEET_TASK_SOFT_LIMIT_S": "18",
         "POSEFLEET_TASK_LIMIT_S": "20",
         "POSEFLEET_VISIBILITY_TIMEOUT_S": str(VISIBILITY_S),
-        "FLOWER_UNAUTHENTICATED_API": "true",
+        "POSEFLEET_METRICS_PORT": "29808",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in changed.items():

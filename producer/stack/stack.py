@@ -3,20 +3,19 @@
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
 from kombu.utils.url import maybe_sanitize_url
 
-from producer.stack.addresses import Addresses, read_addresses, state_file, write_private
+from producer.stack.addresses import Addresses, credentials, read_addresses, state_file, write_private
 from producer.stack.process import Child, Command, answers, free_port
 from producer.stack.servers import redis_command, s3_command
 from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH
@@ -100,17 +99,18 @@ class Stack:
         key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
         if "redis_url" not in settings.model_fields_set:
             port = free_port(_REDIS_PORT, self._taken)
-            password = _credentials(settings.data_dir)[1]
+            password = credentials(settings.data_dir)["secret"]
             redis_url = f"redis://:{password}@127.0.0.1:{port}/0"
             child = self._run(redis_command(settings.data_dir, port, password))
             child.wait_until(lambda: answers(port), _START_S)
         if "s3_endpoint" not in settings.model_fields_set:
-            key_id, secret = _credentials(settings.data_dir)
+            key_id, secret = (credentials(settings.data_dir)[name] for name in ("key_id", "secret"))
             port = free_port(_S3_PORT, self._taken)
             s3_endpoint = f"http://127.0.0.1:{port}"
             self._run(s3_command(settings.data_dir, port, self._taken, key_id, secret))
         flower = f"http://127.0.0.1:{free_port(_FLOWER_PORT, self._taken)}"
-        self.addresses = Addresses(redis_url, s3_endpoint, key_id, secret, flower)
+        auth = settings.flower_basic_auth or f"posefleet:{credentials(settings.data_dir)['flower']}"
+        self.addresses = Addresses(redis_url, s3_endpoint, key_id, secret, flower, auth)
         self._servers = len(self._children)
         self._await_servers()
 
@@ -132,13 +132,16 @@ class Stack:
             self._run(self._worker("other", others, cores, model=False)),
             self._run(self._flower()),
             self._run(self._sweeper()),
+            *(self._run(each) for each in self._exporter()),
         ]
         for worker in started[:2]:
             self._await_worker(worker, cores)
-        url = self.addresses.flower_url
+        url, (user, _, password) = self.addresses.flower_url, self.addresses.flower_auth.partition(":")
         started[2].wait_until(lambda: _healthy(url), _START_S)
         self._report(f"workers {cores} for infer, {cores} for plan, stitch, render, publish")
-        self._report(f"Flower  {url}")
+        self._report(f"Flower  {url}  user {user}, password {password}")
+        for measured in self.addresses.metrics:
+            self._report(f"metrics {measured}")
 
     def _worker(self, name: str, queues: str, processes: int, *, model: bool) -> Command:
         arguments = [
@@ -152,9 +155,19 @@ class Stack:
             "POSEFLEET_READY_DIR": str(self._ready_folder(name)),
             "REMAP_SIGTERM": "SIGQUIT",
             "PYTHONPATH": _with_project(),
+            **self._measured(),
         }
         shutil.rmtree(self._ready_folder(name), ignore_errors=True)
         return Command(name, arguments, environment, patience_s=self._settings.soft_shutdown_s + 3)
+
+    def _measured(self) -> dict[str, str]:
+        """A port of its own for whatever serves metrics."""
+        if (first := self._settings.metrics_port) is None:
+            return {}
+        port = free_port(first + len(self.addresses.metrics), self._taken)
+        found = (*self.addresses.metrics, f"http://{self._settings.metrics_host}:{port}/metrics")
+        self.addresses = replace(self.addresses, metrics=found)
+        return {"POSEFLEET_METRICS_PORT": str(port)}
 
     def _await_worker(self, child: Child, processes: int) -> None:
         """Wait until the worker consumes and nothing is left to load in any of its processes."""
@@ -171,11 +184,19 @@ class Stack:
             *(sys.executable, "-m", "celery", "-A", "workers.app", "flower"),
             *("--address=127.0.0.1", f"--port={port}", "--persistent=False"),
         ]
-        return Command("flower", arguments, {**self.addresses.environment(), "PYTHONPATH": _with_project()})
+        environment = {"FLOWER_BASIC_AUTH": self.addresses.flower_auth, "PYTHONPATH": _with_project()}
+        return Command("flower", arguments, {**self.addresses.environment(), **environment})
 
     def _sweeper(self) -> Command:
         environment = {**self.addresses.environment(), "PYTHONPATH": _with_project()}
         return Command("sweeper", [sys.executable, "-m", "producer", "sweep"], environment)
+
+    def _exporter(self) -> list[Command]:
+        """What tells of the whole fleet, where anything is measured."""
+        if not (port := self._measured().get("POSEFLEET_METRICS_PORT")):
+            return []
+        environment = {**self.addresses.environment(), "PYTHONPATH": _with_project()}
+        return [Command("metrics", [sys.executable, "-m", "producer", "metrics", "--port", port], environment)]
 
     def _run(self, command: Command) -> Child:
         child = Child(command, self._logs)
@@ -242,15 +263,6 @@ def _lock(data: Path) -> Iterator[IO[str] | None]:
             yield None
             return
         yield lock
-
-
-def _credentials(data: Path) -> tuple[str, str]:
-    """Key id and secret of the local servers, made once."""
-    path = data / "credentials.json"
-    if not path.exists():
-        write_private(path, json.dumps({"key_id": "posefleet", "secret": secrets.token_urlsafe(24)}))
-    stored = json.loads(path.read_text())
-    return stored["key_id"], stored["secret"]
 
 
 def _ready(store: S3Store) -> bool:

@@ -1,7 +1,6 @@
 """No secret stands in a message, a log, a record, on Flower's pages or in an error."""
 
 import socket
-import urllib.request
 from pathlib import Path
 from urllib.error import HTTPError
 
@@ -16,6 +15,7 @@ from schema.options import Options
 from schema.queue import make_app, send
 from schema.settings import Settings
 from tests.support.command import posefleet
+from tests.support.flower import flower
 from tests.support.media import CLIP
 from workers.storage.progress import connect
 
@@ -42,8 +42,7 @@ def test_a_job_leaves_no_secret_anywhere(stack: Stack, fleet: Fleet):
 
 def page_of(stack: Stack, path: str) -> bytes:
     try:
-        with urllib.request.urlopen(stack.addresses.flower_url + path.format(host=socket.gethostname())) as answer:
-            return answer.read()
+        return flower(stack.addresses, path.format(host=socket.gethostname()))
     except HTTPError as error:
         return error.read()
 

@@ -24,11 +24,14 @@ class Catalog:
         self._lane = redis.register_script(scripts.LANE)
         self._unlane = redis.register_script(scripts.UNLANE)
 
-    def lane(self, job: VideoJob) -> str:
-        """The lane of a job that has not ended; the same at every call."""
-        keys = [CatalogKeys.lanes, CatalogKeys.submitters, CatalogKeys.of(job.submitter)]
+    def lanes(self, jobs: Iterable[VideoJob]) -> list[str]:
+        """The lanes of jobs that have not ended; the same at every call."""
         with translated():
-            return str(self._lane(keys=keys, args=[job.job_id, job.submitter, job.priority, HIGH_AT_ONCE, *_SHARED]))
+            pipe = self._redis.pipeline(transaction=False)
+            for job in jobs:
+                keys = [CatalogKeys.lanes, CatalogKeys.submitters, CatalogKeys.of(job.submitter)]
+                self._lane(keys, [job.job_id, job.submitter, job.priority, HIGH_AT_ONCE, *_SHARED], client=pipe)
+            return list(map(str, pipe.execute()))
 
     def add(self, jobs: Iterable[VideoJob]) -> None:
         """Enter jobs that were accepted; those that are known stay as they are."""

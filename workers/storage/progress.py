@@ -15,7 +15,7 @@ import redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from schema.errors import BrokerUnavailable, JobEnded
-from schema.names import LedgerKeys, ProgressKeys
+from schema.names import WHOLE, LedgerKeys, ProgressKeys
 from schema.queue import KEEPALIVE
 from workers.storage import scripts
 
@@ -76,16 +76,20 @@ class Progress:
             again: they are sent once more, as their messages were lost.
         """
         members = [member(job_id, unit) for unit in units]
-        keys = [
-            LedgerKeys.running(step),
-            LedgerKeys.open,
-            LedgerKeys.waiting(step, lane),
-            *LedgerKeys.all_waiting(step),
-        ]
+        keys = _announced(step, lane)
         with translated():
             for first in range(0, len(members), _MOST_AT_ONCE):
                 batch = members[first : first + _MOST_AT_ONCE]
                 self._announce(keys=keys, args=[job_id, int(again), *batch])
+
+    def announce_jobs(self, job_ids: Iterable[str], step: str, lane: str) -> None:
+        """Enter a step of many jobs in the ledger; to be called before their messages are sent."""
+        keys = _announced(step, lane)
+        with translated():
+            pipe = self.redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                self._announce(keys=keys, args=[job_id, 0, member(job_id, WHOLE)], client=pipe)
+            pipe.execute()
 
     def start(self, job_id: str, step: str, unit: str, *, fresh: bool, within_s: float) -> Start:
         """Ask for a turn at a unit.
@@ -232,6 +236,11 @@ def frames_in(unit: str) -> int:
     """Frames of a unit; 0 for the whole job."""
     start, dash, stop = unit.partition("-")
     return int(stop) - int(start) if dash else 0
+
+
+def _announced(step: str, lane: str) -> list[str]:
+    waiting = LedgerKeys.waiting(step, lane)
+    return [LedgerKeys.running(step), LedgerKeys.open, waiting, *LedgerKeys.all_waiting(step)]
 
 
 def _caller() -> str:

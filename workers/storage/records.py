@@ -58,8 +58,12 @@ def ended(store: ObjectStore, job_id: str) -> bool:
 def accept(store: ObjectStore, job: VideoJob) -> bool:
     """Write the record of a job, and that there is one under way; false when it had been accepted before."""
     keys = JobKeys(job.job_id)
-    if store.head(keys.job) is not None:
-        return False
+    return store.head(keys.job) is None and accept_new(store, job)
+
+
+def accept_new(store: ObjectStore, job: VideoJob) -> bool:
+    """Like `accept`, without a look whether it is there: for many jobs that are not."""
+    keys = JobKeys(job.job_id)
     store.put_new(keys.open, b"")
     return store.put_new(keys.job, job.to_json(), "application/json")
 

@@ -30,13 +30,13 @@ _NO_ERRORS = (Retry, Reject)
 _first = threading.local()
 
 
-def enqueued(job_id: str, uri: str, began_ns: int) -> None:
-    """Note that a job was accepted: the first span of its trace.
+def enqueued(job_id: str, uri: str, began_s: float) -> None:
+    """Note that a job was accepted and its first message sent: the first span of its trace.
 
     Args:
         job_id: the job.
         uri: of its source.
-        began_ns: when accepting it began, nanoseconds since 1970.
+        began_s: when it was accepted, seconds since 1970.
     """
     if (provider := _provider()) is None:
         return
@@ -47,7 +47,7 @@ def enqueued(job_id: str, uri: str, began_ns: int) -> None:
     try:
         about = {"posefleet.job": job_id, "posefleet.uri": uri}
         tracer = provider.get_tracer("posefleet")
-        tracer.start_span("enqueue", Context(), SpanKind.PRODUCER, about, start_time=began_ns).end()
+        tracer.start_span("enqueue", Context(), SpanKind.PRODUCER, about, start_time=round(began_s * 1e9)).end()
     finally:
         _first.ids = None
 
