@@ -26,6 +26,8 @@ from workers.storage.s3 import S3Store
 _REDIS_PORT, _S3_PORT, _FLOWER_PORT = 6379, 8333, 5555
 _START_S = 60
 _LOOK_S = 1.0
+_TASK_COLUMNS = "name,args,state,received,runtime,worker,routing_key,retries"
+"""Of Flower's list: what tells job, frames and lane."""
 Report = Callable[[str], None]
 
 
@@ -182,7 +184,7 @@ class Stack:
         port = self.addresses.flower_url.rpartition(":")[2]
         arguments = [
             *(sys.executable, "-m", "celery", "-A", "workers.app", "flower"),
-            *("--address=127.0.0.1", f"--port={port}", "--persistent=False"),
+            *("--address=127.0.0.1", f"--port={port}", "--persistent=False", f"--tasks-columns={_TASK_COLUMNS}"),
         ]
         environment = {"FLOWER_BASIC_AUTH": self.addresses.flower_auth, "PYTHONPATH": _with_project()}
         return Command("flower", arguments, {**self.addresses.environment(), **environment})

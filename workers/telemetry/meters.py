@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from schema.manifest import State
+from schema.names import STEPS
+
+_STEPS = tuple((step,) for step in STEPS)
 _TASK_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 
@@ -16,6 +20,8 @@ class Meter:
     text: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    begins: tuple[tuple[str, ...], ...] = ()
+    """Labels that are shown at 0 from the beginning, so that the first event is seen as a change."""
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -24,7 +30,9 @@ class Meter:
         return tuple(self.name + end for end in ends.get(self.kind, ("_bucket", "_sum", "_count")))
 
 
-FRAMES = Meter("posefleet_frames", "counter", "Frames that a stage has finished", ("stage",))
+FRAMES = Meter(
+    "posefleet_frames", "counter", "Frames that a stage has finished", ("stage",), begins=(("infer",), ("render",))
+)
 STAGE_SECONDS = Meter(
     "posefleet_stage_seconds",
     "summary",
@@ -32,21 +40,30 @@ STAGE_SECONDS = Meter(
     "sources), infer (calls of the model), write (results to storage); parts run side by side",
     ("stage", "part"),
 )
-TASK_SECONDS = Meter("posefleet_task_seconds", "histogram", "Seconds from turn to end of a task", ("step",), _TASK_S)
+TASK_SECONDS = Meter("posefleet_task_seconds", "histogram", "Seconds that tasks took", ("step",), _TASK_S)
 TASKS = Meter(
     "posefleet_tasks",
     "counter",
     "Tasks by what came of them: done, left_out, retried, returned, stopped, dead, failed, refused, lost",
     ("step", "outcome"),
+    begins=tuple((step, outcome) for step in STEPS for outcome in ("done", "lost")),
 )
 RETRIES = Meter("posefleet_retries", "counter", "Tasks to be tried again, by reason", ("step", "reason"))
-REDELIVERIES = Meter("posefleet_redeliveries", "counter", "Messages that came a second time", ("step",))
-DEAD_LETTERS = Meter("posefleet_dead_letters", "counter", "Batches that were given up", ("step",))
-JOBS = Meter("posefleet_jobs", "counter", "Jobs that came to their end in a task, by state", ("state",))
+REDELIVERIES = Meter("posefleet_redeliveries", "counter", "Messages that came a second time", ("step",), begins=_STEPS)
+DEAD_LETTERS = Meter("posefleet_dead_letters", "counter", "Batches that were given up", ("step",), begins=_STEPS)
+JOBS = Meter(
+    "posefleet_jobs",
+    "counter",
+    "Jobs that came to their end in a task, by state",
+    ("state",),
+    begins=tuple((state,) for state in State if state.final),
+)
 CONFLICTS = Meter(
     "posefleet_publish_conflicts", "counter", "Conditional writes that came second: another process had been there"
 )
-DECODER_DEATHS = Meter("posefleet_decoder_deaths", "counter", "Deaths of processes that read sources", ("stage",))
+DECODER_DEATHS = Meter(
+    "posefleet_decoder_deaths", "counter", "Deaths of processes that read sources", ("stage",), begins=_STEPS
+)
 FILL = Meter("posefleet_batch_fill_ratio", "summary", "Pictures in model calls, of those that full calls would hold")
 IDLE = Meter("posefleet_gpu_idle_seconds", "counter", "Seconds of infer tasks in which the model had nothing to do")
 SPEED_OF_LIGHT = Meter(

@@ -57,6 +57,9 @@ def _take_room(path: Path) -> None:
 
 def _sink(registry: CollectorRegistry | None) -> Sink:
     made = {meter.name: _made(meter, registry) for meter in meters.WORKER}
+    for meter in meters.WORKER:
+        for labels in meter.begins:
+            made[meter.name].labels(*labels)
 
     def note(meter: Meter, amount: float, labels: tuple[str, ...]) -> None:
         metric = made[meter.name].labels(*labels) if labels else made[meter.name]
