@@ -53,7 +53,7 @@ def set_up(name: str) -> None:
     """Log to standard error as the settings say.
 
     Args:
-        name: of this kind of process, such as ``sweeper``.
+        name: of this process, such as ``sweeper``; its machine is added.
     """
     name_worker(f"{name}@{socket.gethostname()}")
     logging.basicConfig(level=logging.INFO, format=_TEXT)

@@ -33,14 +33,19 @@ _FOLDER = "POSEFLEET_METRICS_FOLDER"
 """Tells processes of a worker where to note."""
 
 
+_EARLY_LOG = "_MP_FORK_LOGLEVEL_"
+"""Tells billiard what to log in a new process before Celery sets up logging there."""
 _pulses: list[Pulse] = []
 
 
 @celeryd_init.connect
 def begin(sender: str, instance: Any, **_: object) -> None:
-    """Know the worker's name; Celery's banner is no JSON."""
+    """Know the worker's name; Celery's banner, and what it warns of before it logs, are no JSON."""
+    if logs.as_json():
+        instance.quiet = True
+        logs.set_up(sender.partition("@")[0])
+        logging.captureWarnings(True)
     logs.name_worker(sender)
-    instance.quiet = instance.quiet or logs.as_json()
 
 
 @after_setup_logger.connect
@@ -59,6 +64,13 @@ def prepare(**_: object) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     os.environ[_FOLDER] = str(folder)
     _note_in(folder, "parent")
+
+
+@celeryd_after_setup.connect
+def silence(**_: object) -> None:
+    """Have nothing logged but by our handlers."""
+    if logs.as_json():
+        os.environ[_EARLY_LOG] = ""
 
 
 @celeryd_after_setup.connect
@@ -98,6 +110,8 @@ def disappear(**_: object) -> None:
     """Show up no more."""
     while _pulses:
         _pulses.pop().end()
+    if folder := os.environ.get(_FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @worker_process_shutdown.connect
