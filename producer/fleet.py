@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from producer.fetching import fetch_all, fetch_result
@@ -194,18 +195,18 @@ class Fleet:
         return Job(self, job_id)
 
     def info(self, job_id: str) -> JobInfo:
-        """Where a job stands, as Redis knows it, which may be some seconds late; a look into storage if it does not.
+        """Where a job stands, as Redis knows it, which may be some seconds late; as storage does, if Redis does not.
 
         Raises:
             SourceMissing: there is no such job.
-            StorageUnavailable, BrokerUnavailable
+            StorageUnavailable
         """
-        known = self.catalog.get(job_id) if safe_name(job_id) == job_id else None
-        if known is None:
+        with suppress(BrokerUnavailable):
+            if safe_name(job_id) == job_id and (known := self.catalog.get(job_id)):
+                return known
             self.job(job_id)
             complete(self.store, self.catalog, [job_id])
-            return info_from_storage(self.store, job_id)
-        return known
+        return info_from_storage(self.store, self.job(job_id).job_id)
 
     def list_jobs(
         self,
@@ -248,6 +249,8 @@ class Fleet:
             return Status(job_id, info.uri, info.state, info.steps, None)
         if not info.state.final:
             info = info_from_storage(self.store, job_id)
+            with suppress(BrokerUnavailable):
+                tell_ended(self.store, self.progress, self.catalog, job_id)
         return Status(job_id, info.uri, info.state, info.steps, Manifest.from_json(body))
 
     def cancel(self, job_id: str) -> bool:
