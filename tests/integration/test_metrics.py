@@ -14,7 +14,6 @@ from producer import Fleet
 from producer.inputs import upload
 from producer.stack.stack import Stack
 from schema.names import LedgerKeys
-from schema.options import Options
 from schema.settings import Settings
 from tests.support.media import CLIP
 from tests.support.otlp import about, receiver
