@@ -23,6 +23,9 @@ from workers.telemetry import fleet as gauges
 from workers.telemetry import meters, prometheus, tracing
 from workers.telemetry.pulse import Pulse
 
+PLAIN = ("worker: ", "INFO: Created TensorFlow Lite")
+"""What Celery says on stopping, and a library in C."""
+
 
 def read(url: str) -> dict[str, float]:
     with urllib.request.urlopen(url, timeout=10) as answer:
@@ -127,7 +130,7 @@ def _apart(stack: Stack, monkeypatch) -> None:
 
 
 def _lines_are_json(text: str, job_id: str) -> None:
-    lines = [json.loads(line) for line in text.splitlines() if line and not line.startswith("worker: ")]
+    lines = [json.loads(line) for line in text.splitlines() if line and not line.startswith(PLAIN)]
     ended = [line for line in lines if line.get("job") == job_id and "seconds" in line]
     assert [line["step"] for line in ended] == ["split", "infer", "infer", "stitch", "render", "render", "publish"]
     assert {line["worker"].partition("@")[0] for line in lines} == {"told"}

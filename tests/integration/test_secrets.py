@@ -1,9 +1,11 @@
 """No secret stands in a message, a log, a record, on Flower's pages or in an error."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
 
+import psutil
 import pytest
 
 from producer import Fleet
@@ -38,6 +40,21 @@ def test_a_job_leaves_no_secret_anywhere(stack: Stack, fleet: Fleet):
     assert not [log for log in logs if secret in log.read_bytes()]
     assert not [body for body in objects if secret in body]
     assert not [page for page in PAGES if secret in page_of(stack, page)]
+
+
+def test_flower_asks_for_a_password_that_stands_in_no_command_and_no_log(stack: Stack):
+    password = stack.addresses.flower_auth.partition(":")[2]
+    without = replace(stack.addresses, flower_auth="posefleet:guess")
+    for path in ("/tasks", "/api/tasks", "/worker/infer@host"):
+        with pytest.raises(HTTPError) as caught:
+            flower(without, path)
+        assert caught.value.code == 401
+        caught.value.close()
+    assert b"posefleet.infer" in flower(stack.addresses, "/tasks?name=posefleet.infer")
+    assert len(password) >= 12
+    for child in stack.children:
+        assert password not in " ".join(psutil.Process(child.pid).cmdline())
+        assert password not in child.log.read_text()
 
 
 def page_of(stack: Stack, path: str) -> bytes:

@@ -3,6 +3,7 @@
 import json
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from schema.errors import BrokerUnavailable
 from schema.names import LANES, STEPS, LedgerKeys
@@ -66,10 +67,11 @@ def _workers(members: list[str]) -> dict[Meter, Series]:
     return {meters.WORKERS: workers, meters.PROCESSES: processes}
 
 
-def registry(url: str) -> CollectorRegistry:
-    """The fleet's gauges, for `workers.telemetry.prometheus.page` or ``serve``.
+def collector(url: str) -> Collector:
+    """The gauges of the fleet whose Redis is at ``url``, for a registry that has more to tell."""
+    return Gauges(FleetGauges(url))
 
-    Args:
-        url: of the fleet's Redis.
-    """
-    return registry_of(Gauges(FleetGauges(url)))
+
+def registry(url: str) -> CollectorRegistry:
+    """Them alone, for `workers.telemetry.prometheus.page` or ``serve``."""
+    return registry_of(collector(url))
