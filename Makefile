@@ -10,7 +10,7 @@ LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test faults lint format bench bench-render bench-long fuzz track-eval accuracy lock clean
+.PHONY: help setup demo test faults lint format bench bench-render bench-long bench-bulk fuzz track-eval accuracy lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -60,6 +60,9 @@ bench-render: $(VENV)/.ready-dev setup ## Measure rendering beside a loop that d
 
 bench-long: $(VENV)/.ready-dev setup ## Time, bytes and memory of each step on 12 hours of video beside one minute.
 	$(BIN)/python -W ignore -m tests.benchmarks.long_video
+
+bench-bulk: $(VENV)/.ready-dev setup ## Enqueue 10,000 objects twice, and time a single video among 500 of somebody else.
+	$(BIN)/python -W ignore -m tests.benchmarks.bulk
 
 fuzz: $(VENV)/.ready-dev setup ## 2,000 damaged videos and pictures through the process that reads sources, as a table.
 	$(BIN)/python -W ignore -m tests.benchmarks.mutants
