@@ -20,7 +20,7 @@ from tests.support.otlp import about, receiver
 from tests.unit.test_telemetry import samples
 from workers.storage.progress import Progress
 from workers.telemetry import fleet as gauges
-from workers.telemetry import meters, prometheus, tracing
+from workers.telemetry import measure, meters, prometheus, tracing
 from workers.telemetry.pulse import Pulse
 
 PLAIN = ("worker: ", "INFO: Created TensorFlow Lite")
@@ -135,6 +135,15 @@ def _lines_are_json(text: str, job_id: str) -> None:
     assert [line["step"] for line in ended] == ["split", "infer", "infer", "stitch", "render", "render", "publish"]
     assert {line["worker"].partition("@")[0] for line in lines} == {"told"}
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
+
+
+@pytest.mark.stack
+def test_a_write_that_comes_second_is_counted(fleet: Fleet):
+    counted = []
+    measure.collect(lambda meter, amount, _: counted.append((meter.name, amount)))
+    assert [fleet.store.put_new("tests/once", b"1") for _ in range(3)] == [True, False, False]
+    measure.collect(None)
+    assert counted == [(meters.CONFLICTS.name, 1)] * 2
 
 
 def test_the_fleets_gauges_come_from_the_ledger_of_all_lanes(redis_url):
