@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from schema.errors import ConfigurationError
@@ -19,7 +19,7 @@ class Addresses:
     s3_access_key_id: str | None
     s3_secret_access_key: str | None
     flower_url: str
-    flower_auth: str = ""
+    flower_auth: str = field(default="", repr=False)
     """User and password, with a colon between."""
     metrics: tuple[str, ...] = ()
     """Where Prometheus finds each worker, then the whole fleet; none when nothing is measured."""
