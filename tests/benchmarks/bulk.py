@@ -46,9 +46,10 @@ def enqueue(fleet: Fleet, prefix: str, submitter: str) -> tuple[float, Bulk]:
 def single(fleet: Fleet, uri: str) -> tuple[float, float]:
     """Seconds until a job of somebody else is split, and until its first batch begins."""
     job = fleet.enqueue(uri, _TRACKS_ONLY, submitter="somebody", force=True)
-    began, times = time.monotonic(), {}
+    began, times = time.monotonic(), dict[str, float]()
     while "infer:start" not in times:
-        times |= {name: time.monotonic() - began for name in fleet.progress.redis.hkeys(ProgressKeys(job.job_id).times)}
+        for name in fleet.progress.redis.hkeys(ProgressKeys(job.job_id).times):
+            times.setdefault(name, time.monotonic() - began)
         time.sleep(0.01)
     return times["split:start"], times["infer:start"]
 
