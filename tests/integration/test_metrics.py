@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 import urllib.request
 from dataclasses import replace
@@ -15,6 +16,7 @@ from producer.inputs import upload
 from producer.stack.stack import Stack
 from schema.names import LedgerKeys
 from schema.settings import Settings
+from tests.support.command import posefleet
 from tests.support.media import CLIP
 from tests.support.otlp import about, receiver
 from tests.unit.test_telemetry import samples
@@ -167,6 +169,15 @@ def test_the_fleets_gauges_come_from_the_ledger_of_all_lanes(redis_url):
     assert found["posefleet_last_sweep_timestamp_seconds"] == 1700000000.5
     pulse.end()
     assert samples(prometheus.page(registry))["posefleet_workers queue=infer"] == 0
+
+
+def test_a_port_that_is_taken_is_named(redis_url):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = posefleet("metrics", "--port", port, POSEFLEET_REDIS_URL=redis_url)
+    assert ran.returncode == 2
+    assert f"nothing can be served at port {port}" in ran.stderr
+    assert "give another --port" in ran.stderr
 
 
 def test_gauges_are_missing_rather_than_wrong_while_redis_is_away():

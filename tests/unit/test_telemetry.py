@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schema.errors import ConfigurationError
 from schema.settings import Settings
 from workers.models.measured import MeasuredPoseModel
-from workers.telemetry import logs, measure, meters, prometheus
+from workers.telemetry import logs, measure, meters, prometheus, tracing
 from workers.telemetry.meters import Meter
 
 NOTES = """
@@ -175,6 +175,35 @@ def test_an_error_has_its_traceback_in_one_line(json_lines):
     except ValueError:
         said = json_lines("failed", (), sys.exc_info())
     assert "ValueError: wrong\nlines" in said["error"]
+
+
+@pytest.fixture
+def untraced():
+    tracing._provider.cache_clear()
+    yield
+    tracing._provider.cache_clear()
+
+
+def test_traces_that_are_off_load_nothing(untraced, monkeypatch):
+    monkeypatch.delenv(tracing.WHERE, raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    with tracing.over(measure.Work("infer", "j", "u")):
+        tracing.enqueued("j", "s3://b/k", 0.0)
+    tracing.flush()
+
+
+def test_traces_without_their_packages_are_off_and_say_so_once(untraced, monkeypatch, caplog):
+    monkeypatch.setenv(tracing.WHERE, "http://127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    for _ in range(2):
+        with tracing.over(measure.Work("infer", "j", "u")):
+            pass
+    assert caplog.text.count("the extra 'otel' is not installed") == 1
+
+
+def test_the_ids_of_a_trace_depend_on_the_job_alone():
+    assert tracing._ids("abc") == tracing._ids("abc") != tracing._ids("abd")
+    assert all(0 < part < 1 << bits for part, bits in zip(tracing._ids("abc"), (128, 64), strict=True))
 
 
 def test_a_wrong_password_setting_is_refused_without_being_told(monkeypatch):
