@@ -273,7 +273,6 @@ class FleetTask(Task):  # type: ignore[misc]
         from workers.storage.catalog import Catalog
         from workers.storage.ends import tell_ended
 
-        watch().rest()
         tell_ended(store(), progress(), Catalog(progress().redis), job_id)
 
     def _leave(self, asked: Any) -> None:

@@ -34,7 +34,7 @@ def test_a_query_parses_and_names_series_and_labels_that_exist(query: str):
     assert named <= SERIES.keys()
     labels = {label for series in named for label in SERIES[series].labels} | OF_SERVER
     by = {label for group in re.findall(r"\b(?:by|on) \(([^)]*)\)", query) for label in re.findall(r"\w+", group)}
-    assert by | set(re.findall(r"(\w+)(?:=|!=|=~)\"", query)) <= labels
+    assert by | set(re.findall(r"(\w+)(?:=|!=|=~|!~)\"", query)) <= labels
 
 
 def test_every_meter_is_on_the_dashboard():

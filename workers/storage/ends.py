@@ -7,8 +7,6 @@ from schema.names import JobKeys
 from workers.storage.catalog import Catalog
 from workers.storage.port import ObjectStore
 from workers.storage.progress import Progress
-from workers.telemetry.measure import note
-from workers.telemetry.meters import JOBS
 
 
 def tell_ended(store: ObjectStore, progress: Progress, catalog: Catalog, job_id: str) -> None:
@@ -23,4 +21,3 @@ def tell_ended(store: ObjectStore, progress: Progress, catalog: Catalog, job_id:
     manifest = Manifest.from_json(store.get(keys.manifest))
     catalog.end(ended_info(VideoJob.from_json(store.get(keys.job)), manifest, written.modified_s if written else 0.0))
     progress.end(job_id)
-    note(JOBS, 1, manifest.state)

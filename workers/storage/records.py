@@ -12,6 +12,8 @@ from schema.plan import FrameRange, Plan
 from schema.version import VERSION
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
+from workers.telemetry.measure import note
+from workers.telemetry.meters import JOBS
 
 
 @lru_cache(maxsize=4)
@@ -70,9 +72,15 @@ def accept_new(store: ObjectStore, job: VideoJob) -> bool:
 
 def end(store: ObjectStore, manifest: Manifest) -> None:
     """Publish the manifest of a job, unless it has one, and tidy up."""
-    store.put_new(JobKeys(manifest.job_id).manifest, manifest.to_json(), "application/json")
+    _publish(store, manifest)
     hit("publish.after_manifest", JobKeys(manifest.job_id).manifest)
     close(store, manifest.job_id)
+
+
+def _publish(store: ObjectStore, manifest: Manifest) -> None:
+    """Write a manifest; who comes first has ended the job."""
+    if store.put_new(JobKeys(manifest.job_id).manifest, manifest.to_json(), "application/json"):
+        note(JOBS, 1, manifest.state)
 
 
 def end_early(*, store: ObjectStore, job: VideoJob, state: State, error: Failure | None) -> None:
@@ -81,7 +89,7 @@ def end_early(*, store: ObjectStore, job: VideoJob, state: State, error: Failure
     The job stays among the open ones until nothing works on it any more, see `producer.sweep`.
     """
     manifest = Manifest.model_validate({**about(job), "state": state, "error": error})
-    store.put_new(JobKeys(job.job_id).manifest, manifest.to_json(), "application/json")
+    _publish(store, manifest)
     tidy(store, job.job_id)
 
 

@@ -54,7 +54,7 @@ DEAD_LETTERS = Meter("posefleet_dead_letters", "counter", "Batches that were giv
 JOBS = Meter(
     "posefleet_jobs",
     "counter",
-    "Jobs that came to their end in a task, by state",
+    "Jobs that workers have ended, by state",
     ("state",),
     begins=tuple((state,) for state in State if state.final),
 )
