@@ -12,6 +12,7 @@ from producer.stack.stack import Stack
 from schema.errors import ModelError
 from schema.messages import ModelIdentity
 from schema.settings import Settings
+from tests.faults.rows import Table
 from workers.models.store import identity
 
 REQUIRE_ALL = bool(os.environ.get("POSEFLEET_TEST_REQUIRE_ALL"))
@@ -23,6 +24,21 @@ def skip_or_fail(why: str) -> None:
     if REQUIRE_ALL:
         pytest.fail(why)
     pytest.skip(why)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the fault matrix."""
+    config.pluginmanager.register(Table())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With two processes one has the fleet that is mistreated, the other one the fleet of all other tests."""
+    for item in items:
+        used = getattr(item, "fixturenames", ())
+        for fixture, group in (("whole_ground", "ground"), ("stack", "stack")):
+            if fixture in used:
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
