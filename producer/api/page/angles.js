@@ -32,7 +32,8 @@ export class Angles {
 
   build(manifest) {
     const choose = () => this.plot();
-    this.person = h("select", { id: "angle-person", onchange: choose }, manifest.tracks.map((one) => h("option", { value: one.track_id }, `Person ${one.track_id}`)));
+    const longest = [...manifest.tracks].sort((a, b) => b.frames - a.frames)[0];
+    this.person = h("select", { id: "angle-person", onchange: choose }, manifest.tracks.map((one) => h("option", { value: one.track_id, selected: one === longest }, `Person ${one.track_id}`)));
     this.joint = h("select", { id: "angle-joint", onchange: choose });
     this.drawing = svg("svg", { class: "curves", preserveAspectRatio: "none", role: "img" });
     this.scale = h("div", { class: "scale", "aria-hidden": "true" });

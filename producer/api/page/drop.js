@@ -21,7 +21,7 @@ export function dropZone(added) {
   arrived = added;
   const options = new OptionsForm();
   const files = h("input", { type: "file", id: "files", class: "unseen", accept: "video/*,.mkv,.mts,.ts,.avi", multiple: true, onchange: () => { take(files.files, options.value()); files.value = ""; } });
-  const target = h("label", { class: "target", for: "files" }, icon("upload"), h("span", {}, h("b", {}, "Drop videos here"), " or ", h("span", { class: "link" }, "choose files")));
+  const target = h("label", { class: "target", for: "files" }, icon("upload"), h("span", {}, h("span", { class: "mouse" }, h("b", {}, "Drop videos here"), " or "), h("span", { class: "link" }, "choose files")));
   const zone = h("section", { class: "card drop", "aria-label": "New videos" }, files, target, options.element, rows);
   const over = (event) => { event.preventDefault(); zone.classList.add("over"); };
   zone.addEventListener("dragenter", over);

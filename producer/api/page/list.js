@@ -124,7 +124,7 @@ class JobRow {
     this.link.replaceChildren(
       h("span", { class: "name" }, h("b", { title: job.uri }, name), h("span", { class: "muted small" }, folder)),
       badge(job),
-      running ? h("span", { class: "facts" }, h("progress", { max: 1, value: part, "aria-label": "Progress" }), h("span", { class: "small numbers" }, `${Math.floor(100 * part)} %`)) : h("span", { class: "facts muted small numbers" }, facts(job)),
+      running ? h("span", { class: "facts" }, h("progress", { max: 1, value: part, "aria-label": "Progress" }), h("span", { class: "small numbers percent" }, `${Math.floor(100 * part)} %`)) : h("span", { class: "facts muted small numbers" }, facts(job)),
       h("time", { class: "muted small", datetime: new Date(job.created_s * 1000).toISOString(), title: when(job.created_s) }, ago(job.created_s)));
   }
 }

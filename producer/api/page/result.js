@@ -10,7 +10,7 @@ import { People } from "./people.js";
 import { Player } from "./player.js";
 import { Tracks } from "./tracks.js";
 import { notices } from "./trouble.js";
-import { ViewPanel } from "./view.js";
+import { ViewPanel, keys } from "./view.js";
 
 /** Fill `body` with the results of a job that has ended. */
 export async function showResult(body, job, signal) {
@@ -39,7 +39,8 @@ function watching(columns, job, manifest, files, answer, signal) {
   const view = new ViewPanel(player, tracks);
   const main = [player.element, people.element];
   if (manifest.options.kinematics && manifest.tracks.length) main.push(new Angles(job.job_id, player, manifest, signal).element);
-  columns.append(h("div", { class: "main" }, main), h("div", { class: "side" }, view.element, files.element, about(manifest)));
+  columns.append(h("div", { class: "main" }, main), h("div", { class: "side" }, files.element, about(manifest), keys()));
+  player.element.append(view.element);
   player.tell();
   keyboard(player, people, view, signal);
   signal.addEventListener("abort", () => player.video.removeAttribute("src"));

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const STYLES = [["skeleton", "Skeleton"], ["boxes", "Boxes"], ["trails", "Trails"], ["numbers", "Numbers"], ["black", "Black background"]];
+const STYLES = [["skeleton", "Skeleton"], ["boxes", "Boxes"], ["trails", "Trails"], ["numbers", "Numbers"], ["black", "Black"]];
 
 export class ViewPanel {
   constructor(player, tracks) {
@@ -12,15 +12,14 @@ export class ViewPanel {
       const radio = h("input", { type: "radio", name: "view", value: view, checked: view === "original", onchange: () => this.show(view) });
       return [view, radio];
     });
-    this.styles = h("fieldset", { class: "checks" }, h("legend", {}, "Draw"), STYLES.map(([style, text]) =>
-      h("label", {}, h("input", { type: "checkbox", value: style, checked: player.styles.has(style), onchange: (event) => this.style(style, event.target.checked) }), text)));
+    this.styles = h("fieldset", { class: "chips" }, h("legend", { class: "unseen" }, "Draw"), STYLES.map(([style, text]) =>
+      h("label", {}, h("input", { type: "checkbox", value: style, checked: player.styles.has(style), onchange: (event) => this.style(style, event.target.checked) }), h("span", {}, text))));
     const raw = (event) => { tracks.raw = !event.target.checked; player.tell(); };
     this.smooth = h("label", { class: "switch" }, h("input", { type: "checkbox", role: "switch", checked: true, onchange: raw }), "Smoothing");
-    this.element = h("section", { class: "card view", "aria-labelledby": "view-title" },
-      h("h2", { id: "view-title" }, "View"),
+    this.element = h("div", { class: "view" },
       both && h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, "Video"), this.views.map(([view, radio]) =>
-        h("label", {}, radio, h("span", {}, view === "original" ? "Live drawing" : "Annotated")))),
-      this.styles, this.smooth, keys());
+        h("label", {}, radio, h("span", {}, view === "original" ? "Live" : "Annotated")))),
+      this.styles, this.smooth);
     player.element.addEventListener("fallback", () => this.choose("annotated"));
     if (!player.sources.original) this.choose("annotated");
   }
@@ -41,7 +40,8 @@ export class ViewPanel {
   }
 }
 
-function keys() {
-  const all = [["space", "play, pause"], [", .", "a frame back, on"], ["← →", "5 seconds back, on"], ["[ ]", "slower, faster"], ["1 – 9", "a person off, on"], ["v", "live drawing, annotated"], ["m", "sound"], ["f", "full screen"]];
-  return h("details", { class: "keys" }, h("summary", {}, "Keyboard"), h("dl", {}, all.map(([key, what]) => [h("dt", {}, key.split(" ").map((one) => (one === "–" ? "–" : h("kbd", {}, one)))), h("dd", {}, what)])));
+/** What the keyboard does, to look up. */
+export function keys() {
+  const all = [["space", "play, pause"], [", .", "a frame back, on"], ["← →", "5 seconds back, on"], ["[ ]", "slower, faster"], ["1 – 9", "a person off, on"], ["v", "live, annotated"], ["m", "sound"], ["f", "full screen"]];
+  return h("section", { class: "card keys", "aria-labelledby": "keys-title" }, h("h2", { id: "keys-title" }, "Keyboard"), h("dl", {}, all.map(([key, what]) => [h("dt", {}, key.split(" ").map((one) => (one === "–" ? "–" : h("kbd", {}, one)))), h("dd", {}, what)])));
 }
