@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from producer.cli_options import BatchFrames, Force, Model, console, drawing, everything
-from producer.fleet import Fleet, parse_uri
+from producer.fleet import Fleet
 from producer.inputs import resolve
 from producer.job import Job, Status
 from producer.show import Watch, status_line, summary
+from producer.uris import parse_uri
 from schema.manifest import State
 from schema.options import Options
 

@@ -1,30 +1,35 @@
 """The fleet as Python sees it: enqueue a video, ask how it goes, fetch its results."""
 
 import secrets
-import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from producer.job import Job, Status, StepProgress
+from producer.fetching import fetch_all, fetch_result
+from producer.job import Job, Status
 from producer.models import models_for
+from producer.standing import complete, info_from_storage
+from producer.uris import parse_uri
+from schema.catalog import JobInfo, JobPage
 from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing
 from schema.failpoint import hit
 from schema.manifest import Failure, Manifest, State
-from schema.messages import Source, VideoJob, messages_of
+from schema.messages import JobReference, Priority, Source, VideoJob, messages_of
 from schema.names import TASK_SPLIT, WHOLE, JobKeys, safe_name
 from schema.options import Options
 from schema.pictures import SUFFIX
-from schema.plan import Plan
 from schema.queue import make_app, send, step_of
 from schema.settings import Settings, current
+from workers.storage.catalog import Catalog
+from workers.storage.ends import tell_ended
 from workers.storage.ledger import Ledger
 from workers.storage.outage import Outage
 from workers.storage.progress import Progress
-from workers.storage.records import accept, end_early, purge
+from workers.storage.records import accept, end_early, purge, read_job
 from workers.storage.s3 import S3Store
 
 _POLL_S = 0.2
+_PAGE = 500
 
 
 class Fleet:
@@ -38,6 +43,7 @@ class Fleet:
         self.store = S3Store(self.settings)
         self.progress = Progress(self.settings.redis_url)
         self.ledger = Ledger(self.settings.redis_url)
+        self.catalog = Catalog(self.progress.redis)
         self._app = make_app(self.settings)
 
     def enqueue(
@@ -48,6 +54,9 @@ class Fleet:
         model: str | None = None,
         batch_frames: int | None = None,
         force: bool = False,
+        submitter: str = "",
+        priority: Priority = "auto",
+        webhook: str = "",
     ) -> "Job":
         """Accept the video at ``uri``. The same version of it with the same options is the same job.
 
@@ -57,6 +66,9 @@ class Fleet:
             model: name of a pulled model instead of the configured one.
             batch_frames: frames per batch instead of the planner's choice.
             force: do the work once more as a job of its own.
+            submitter: who asks; submitters share the fleet evenly.
+            priority: ``high`` goes before all that is not, ``auto`` means so for a submitter's first few jobs.
+            webhook: URL that is told when the job has ended.
 
         Raises:
             ConfigurationError: ``uri`` is no S3 URI, or the options do not fit the model.
@@ -78,6 +90,9 @@ class Fleet:
             pictures=key.endswith(SUFFIX),
             batch_frames=batch_frames,
             nonce=nonce,
+            submitter=submitter,
+            priority=priority,
+            webhook=webhook,
         )
         self._accept(job, missing=missing)
         return Job(self, job.job_id)
@@ -106,6 +121,7 @@ class Fleet:
             refiner=parent.refiner,
             tracks_of=parent.plan_of,
             nonce=secrets.token_hex(8) if force else "",
+            submitter=parent.submitter,
         )
         self._accept(job, missing=False)
         return Job(self, job.job_id)
@@ -117,17 +133,38 @@ class Fleet:
         if missing:
             error = Failure(reason=SourceMissing.reason, message=f"there is no {job.source.uri}")
             end_early(store=self.store, job=job, state=State.FAILED, error=error)
+            self._patiently(lambda: tell_ended(self.store, self.progress, self.catalog, job.job_id))
         elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest) or self._sent(job.job_id)):
             hit("enqueue.before_message", keys.job)
-            self._patiently(lambda: self.send(job.job_id, TASK_SPLIT, [WHOLE]))
+            self.start([job])
 
     def _sent(self, job_id: str) -> bool:
         return bool(self.ledger.alive(job_id, step_of(TASK_SPLIT), [WHOLE]))
 
     def send(self, job_id: str, task: str, units: Sequence[str], *, again: bool = False) -> None:
         """Enter units of a job in the ledger and send their messages; ``again`` when the first ones were lost."""
-        self.progress.announce(job_id, step_of(task), units, again=again)
-        send(self._app, task, messages_of(job_id, units))
+        job = read_job(self.store, job_id)
+        self.catalog.add([job])
+        [lane] = self.catalog.lanes([job])
+        self.progress.announce(job_id, step_of(task), units, lane=lane, again=again)
+        send(self._app, task, messages_of(job_id, units), lane)
+
+    def start(self, jobs: Sequence[VideoJob]) -> None:
+        """Send the first message of jobs that were just accepted; those that Redis does not take, the sweeper sends.
+
+        Raises:
+            BrokerUnavailable: it took nothing for `patience_s`.
+        """
+        self._patiently(lambda: self._start(jobs))
+
+    def _start(self, jobs: Sequence[VideoJob]) -> None:
+        self.catalog.add(jobs)
+        by_lane: dict[str, list[str]] = {}
+        for job, lane in zip(jobs, self.catalog.lanes(jobs), strict=True):
+            by_lane.setdefault(lane, []).append(job.job_id)
+        for lane, job_ids in by_lane.items():
+            self.progress.announce_jobs(job_ids, step_of(TASK_SPLIT), lane)
+            send(self._app, TASK_SPLIT, [JobReference(job_id=job_id) for job_id in job_ids], lane)
 
     def _patiently(self, send: Callable[[], None]) -> None:
         """Send, and wait when Redis is away or full; what is accepted stands in storage, so nothing gets lost.
@@ -153,43 +190,62 @@ class Fleet:
             raise SourceMissing(f"there is no job {job_id}")
         return Job(self, job_id)
 
-    def jobs(self) -> list["Job"]:
-        """All jobs, by id."""
-        found = self.store.objects("jobs/")
-        return [Job(self, info.key.split("/")[1]) for info in found if info.key.endswith("/job.json")]
+    def info(self, job_id: str) -> JobInfo:
+        """Where a job stands, as Redis knows it, which may be some seconds late; a look into storage if it does not.
+
+        Raises:
+            SourceMissing: there is no such job.
+            StorageUnavailable, BrokerUnavailable
+        """
+        known = self.catalog.get(job_id) if safe_name(job_id) == job_id else None
+        if known is None:
+            self.job(job_id)
+            complete(self.store, self.catalog, [job_id])
+            return info_from_storage(self.store, job_id)
+        return known
+
+    def list_jobs(
+        self,
+        *,
+        state: State | None = None,
+        search: str = "",
+        submitter: str | None = None,
+        limit: int = 100,
+        cursor: str = "",
+    ) -> JobPage:
+        """Jobs, the newest first, as Redis knows them.
+
+        Args:
+            state: only jobs in this state.
+            search: part of the URI or of the id.
+            submitter: only jobs of one.
+            limit: most jobs at once.
+            cursor: of the page before.
+
+        Raises:
+            ConfigurationError: the cursor is none of ours.
+            StorageUnavailable, BrokerUnavailable
+        """
+        if not self.catalog.is_whole():
+            complete(self.store, self.catalog)
+        return self.catalog.page(state=state, search=search, submitter=submitter, limit=limit, cursor=cursor)
+
+    def jobs(self) -> Iterator["Job"]:
+        """All jobs, the newest first."""
+        cursor = None
+        while cursor != "":
+            page = self.list_jobs(limit=_PAGE, cursor=cursor or "")
+            yield from (Job(self, info.job_id) for info in page.jobs)
+            cursor = page.cursor
 
     def status(self, job_id: str) -> Status:
-        """Where a job stands, from its manifest, else from its plan and the progress in Redis."""
-        keys = JobKeys(job_id)
-        job = VideoJob.from_json(self.store.get(keys.job))
-        stored = self.store.get_or_none(keys.manifest)
-        manifest = Manifest.from_json(stored) if stored else None
-        body = self.store.get_or_none(keys.plan)
-        plan = Plan.from_json(body) if body else None
-        steps = self._steps(job, plan, manifest) if plan else {}
-        state = manifest.state if manifest else self._state(job_id, steps)
-        return Status(job_id, job.source.uri, state, steps, manifest)
-
-    def _steps(self, job: VideoJob, plan: Plan, manifest: Manifest | None) -> dict[str, StepProgress]:
-        total = plan.stream.frames
-        names = ["render"] if job.tracks_of else ["infer", "render"] if job.options.render else ["infer"]
-        if manifest and manifest.state in (State.SUCCEEDED, State.PARTIAL):
-            return {name: StepProgress(total, total) for name in names}
-        return {name: StepProgress(self._frames_done(job.job_id, name), total) for name in names}
-
-    def _frames_done(self, job_id: str, step: str) -> int:
-        units = self.progress.done(job_id, step)
-        return sum(int(stop) - int(start) for start, stop in (unit.split("-") for unit in units))
-
-    def _state(self, job_id: str, steps: dict[str, StepProgress]) -> State:
-        if not steps:
-            return State.PLANNING if "split" in self.progress.started(job_id) else State.QUEUED
-        if "infer" in steps and steps["infer"].done < steps["infer"].total:
-            return State.INFERRING
-        if "infer" in steps and not self.progress.done(job_id, "stitch"):
-            return State.STITCHING
-        render = steps.get("render")
-        return State.RENDERING if render and render.done < render.total else State.PUBLISHING
+        """Where a job stands, and its manifest once it has ended, as storage has it."""
+        info, body = self.info(job_id), self.store.get_or_none(JobKeys(job_id).manifest)
+        if body is None:
+            return Status(job_id, info.uri, info.state, info.steps, None)
+        if not info.state.final:
+            info = info_from_storage(self.store, job_id)
+        return Status(job_id, info.uri, info.state, info.steps, Manifest.from_json(body))
 
     def cancel(self, job_id: str) -> bool:
         """End a job without results; false when it had ended already. What runs for it stops within seconds."""
@@ -197,7 +253,7 @@ class Fleet:
         if self.store.head(JobKeys(job_id).manifest) is not None:
             return False
         end_early(store=self.store, job=job, state=State.CANCELLED, error=None)
-        self.progress.end(job_id)
+        tell_ended(self.store, self.progress, self.catalog, job_id)
         return Manifest.from_json(self.store.get(JobKeys(job_id).manifest)).state is State.CANCELLED
 
     def delete(self, job_id: str, *, wait_s: float = 15.0) -> int:
@@ -215,6 +271,7 @@ class Fleet:
             time.sleep(_POLL_S)
         deleted = purge(self.store, job_id)
         self.ledger.close(job_id)
+        self.catalog.remove(job_id)
         return deleted
 
     def fetch_result(self, job_id: str, name: str, path: Path) -> Path:
@@ -224,11 +281,7 @@ class Fleet:
             SourceMissing: there is no such job.
             ConfigurationError: the job has no such result, or has not ended.
         """
-        keys = JobKeys(self.job(job_id).job_id)
-        if self.store.head(keys.result(name)) is None:
-            raise ConfigurationError(f"job {job_id} has no {name}: 'posefleet status {job_id}' says where it stands")
-        self.store.download(keys.result(name), path)
-        return path
+        return fetch_result(self.store, self.job(job_id).job_id, name, path)
 
     def fetch(self, job_id: str, folder: Path) -> list[Path]:
         """Download the manifest and every result of an ended job into ``folder``.
@@ -236,28 +289,7 @@ class Fleet:
         Raises:
             ConfigurationError: the job has not ended.
         """
-        keys = JobKeys(job_id)
-        body = self.store.get_or_none(keys.manifest)
-        if body is None:
-            raise ConfigurationError(f"job {job_id} has not ended: 'posefleet status {job_id}' says where it stands")
-        folder.mkdir(parents=True, exist_ok=True)
-        fetched = []
-        for result in Manifest.from_json(body).results:
-            path = folder / safe_name(result.name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.store.download(result.key, path)
-            fetched.append(_unpacked(path) if path.suffix == ".zip" else path)
-        manifest = folder / "manifest.json"
-        manifest.write_bytes(body)
-        return [*fetched, manifest]
-
-
-def _unpacked(archive: Path) -> Path:
-    """Replace an archive by the folder that it holds."""
-    folder = archive.with_suffix("")
-    shutil.unpack_archive(archive, folder)
-    archive.unlink()
-    return folder
+        return fetch_all(self.store, job_id, folder)
 
 
 def reachable() -> Settings:
@@ -272,15 +304,3 @@ def reachable() -> Settings:
     if settings.model_fields_set & {"redis_url", "s3_endpoint"}:
         return settings
     return read_addresses(settings.data_dir).settings(settings)
-
-
-def parse_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of ``s3://bucket/key``.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    bucket, slash, key = uri.removeprefix("s3://").partition("/")
-    if not uri.startswith("s3://") or not bucket or not slash or not key:
-        raise ConfigurationError(f"{uri} is no video in object storage: give s3://bucket/key")
-    return bucket, key

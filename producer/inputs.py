@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from producer.fleet import Fleet, parse_uri
+from producer.fleet import Fleet
 from producer.pictures import PICTURE_SUFFIXES, is_picture, list_pictures, upload_pictures
+from producer.uris import parse_uri
 from schema.errors import ConfigurationError
 
 VIDEO_SUFFIXES = frozenset(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from schema.catalog import StepProgress
 from schema.errors import ConfigurationError
 from schema.manifest import Failure, Manifest, State
 from schema.names import ANGLES, TRACKS, TRACKS_RAW, JobKeys
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
     from producer.fleet import Fleet
 
 _POLL_S = 0.3
-
-
-@dataclass(frozen=True)
-class StepProgress:
-    """Frames of one step that are done, of all there are."""
-
-    done: int
-    total: int
 
 
 @dataclass(frozen=True)

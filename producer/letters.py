@@ -45,6 +45,9 @@ def retry(fleet: Fleet, job_id: str) -> tuple[Job, int]:
         pictures=old.pictures,
         tracks_of=old.tracks_of,
         again_of=job_id,
+        submitter=old.submitter,
+        priority=old.priority,
+        webhook=old.webhook,
     )
     if accept(fleet.store, new):
         fleet.send(new.job_id, TASK_OF["split"], ["all"])

@@ -9,17 +9,22 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from producer import notify
 from producer.fleet import Fleet
 from producer.missing import missing
+from producer.standing import complete
 from schema.errors import MessageError, TransientError
-from schema.names import JOBS, OPEN, TASK_OF, JobKeys
-from workers.storage.records import close, purge
+from schema.names import JOBS, OPEN, TASK_OF, UPLOADS, JobKeys
+from workers.storage.ends import tell_ended
+from workers.storage.records import close, purge, read_plan
 from workers.work import clear_work
 
 log = logging.getLogger("posefleet")
 
 _STALE_S = 6 * 3600
 """After this an upload in parts, or a job that was begun to be accepted, is given up."""
+_STALE_UPLOAD_S = 7 * 86_400
+"""The same for uploads in parts by people, whose line may be slow."""
 _DAILY_S = 86_400
 
 
@@ -90,6 +95,8 @@ class Sweeper:
             every = self._fleet.ledger.restarted() or every
             self._send_lost(findings)
             self._compare(findings, every=every)
+            if every or not self._fleet.catalog.is_whole():
+                complete(self._fleet.store, self._fleet.catalog)
             findings.folders = clear_work()
             if every or time.time() - self._cleaned_s > _DAILY_S:
                 self._clean(findings)
@@ -122,6 +129,7 @@ class Sweeper:
                 self._look_after(findings, job_id, modified_s, busy=job_id in running)
         for job_id in known.keys() - opened.keys():
             if self._has_ended(job_id):
+                self._tell_ended(job_id)
                 self._fleet.ledger.close(job_id)
 
     def _unmarked(self, opened: dict[str, float]) -> list[str]:
@@ -138,6 +146,8 @@ class Sweeper:
                 return
             for step, done in left.done.items():
                 self._fleet.ledger.mark_done(job_id, step, done)
+            if left.step != "split":
+                self._fleet.progress.planned(job_id, read_plan(self._fleet.store, job_id).stream.frames)
             alive = self._fleet.ledger.alive(job_id, left.step, left.units)
             self._send(findings, left.step, job_id, [unit for unit in left.units if unit not in alive])
             self._fleet.ledger.touch(job_id)
@@ -147,7 +157,7 @@ class Sweeper:
     def _close(self, findings: Findings, job_id: str, modified_s: float, *, busy: bool) -> None:
         """Tidy up after a job that has ended, once nothing works on it."""
         if self._has_ended(job_id):
-            self._fleet.progress.end(job_id)
+            self._tell_ended(job_id)
             if not busy:
                 close(self._fleet.store, job_id)
                 self._fleet.ledger.close(job_id)
@@ -160,12 +170,16 @@ class Sweeper:
             self._fleet.send(job_id, TASK_OF[step], units, again=True)
             findings.sent[step] += len(units)
 
+    def _tell_ended(self, job_id: str) -> None:
+        tell_ended(self._fleet.store, self._fleet.progress, self._fleet.catalog, job_id)
+
     def _has_ended(self, job_id: str) -> bool:
         return self._fleet.store.head(JobKeys(job_id).manifest) is not None
 
     def _clean(self, findings: Findings) -> None:
         """What needs looking at all there is: stale uploads, jobs past their time."""
-        findings.uploads = self._fleet.store.abort_uploads(JOBS, time.time() - _STALE_S)
+        abort, now = self._fleet.store.abort_uploads, time.time()
+        findings.uploads = abort(JOBS, now - _STALE_S) + abort(UPLOADS, now - _STALE_UPLOAD_S)
         if self._settings.retention_days is not None:
             before = time.time() - self._settings.retention_days * _DAILY_S
             findings.deleted = delete_older(self._fleet, before)
@@ -184,7 +198,8 @@ def delete_older(fleet: Fleet, before_s: float) -> list[str]:
 
 
 def run(fleet: Fleet) -> None:
-    """Sweep for ever, once in `sweep_interval_s`; servers that are away are waited for."""
+    """Sweep for ever, once in `sweep_interval_s`, and tell webhooks; servers that are away are waited for."""
+    notify.start(fleet)
     sweeper, away = Sweeper(fleet), False
     while True:
         try:

@@ -30,6 +30,7 @@ def split(self: SplitTask, reference: JobReference) -> int:
     leave_room(step_of(follows))
     plan = stage.split(store=store(), job=job, aim=current().batch_frames)
     hit("split.before_messages", f"{job.job_id}/all")
+    progress().planned(job.job_id, plan.stream.frames)
     self.go_on(follows, job.job_id, plan.units)
     self.finish_step(reference)
     return len(plan.ranges)

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +14,10 @@ from schema.record import Record
 
 JobId = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
 """Safe in object keys."""
+
+
+Priority = Literal["auto", "high", "normal"]
+"""``auto`` is high for the first few jobs that a submitter has at a time, and normal for the others."""
 
 
 class Source(BaseModel):
@@ -60,6 +65,13 @@ class VideoJob(Record):
     """Job whose dead batches are done again; the others are taken over."""
     nonce: str = ""
     """Set when the same work is asked for once more."""
+    submitter: str = ""
+    """Who asked for it. Neither this nor what follows is part of the job's identity."""
+    priority: Priority = "auto"
+    created_s: float = 0.0
+    """Seconds since 1970, by the clock of whoever accepted it."""
+    webhook: str = ""
+    """URL that is told when the job has ended."""
 
     @classmethod
     def accept(
@@ -74,6 +86,9 @@ class VideoJob(Record):
         tracks_of: str | None = None,
         again_of: str | None = None,
         nonce: str = "",
+        submitter: str = "",
+        priority: Priority = "auto",
+        webhook: str = "",
     ) -> Self:
         """A job whose id is the same for the same source version, options and models."""
         identity = {
@@ -98,6 +113,10 @@ class VideoJob(Record):
             tracks_of=tracks_of,
             again_of=again_of,
             nonce=nonce,
+            submitter=submitter,
+            priority=priority,
+            created_s=time.time(),
+            webhook=webhook,
         )
 
     @property

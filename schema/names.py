@@ -7,7 +7,24 @@ QUEUE_INFER = "infer"
 QUEUE_STITCH = "stitch"
 QUEUE_RENDER = "render"
 QUEUE_PUBLISH = "publish"
-QUEUES = (QUEUE_PLAN, QUEUE_INFER, QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH)
+STEP_QUEUES = (QUEUE_PLAN, QUEUE_INFER, QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH)
+
+HIGH = "high"
+LANES = (HIGH, "", "1", "2", "3")
+"""Every queue has these: the first is served first, the others in turn, so that submitters share the fleet."""
+
+
+def queue_name(queue: str, lane: str) -> str:
+    """One lane of a queue: ``infer.high``, ``infer``, ``infer.1`` …"""
+    return f"{queue}.{lane}" if lane else queue
+
+
+def lanes_of(queue: str) -> tuple[str, ...]:
+    """All lanes of a queue, by name."""
+    return tuple(queue_name(queue, lane) for lane in LANES)
+
+
+QUEUES = tuple(name for queue in STEP_QUEUES for name in lanes_of(queue))
 
 TASK_SPLIT = "posefleet.split"
 TASK_INFER = "posefleet.infer"
@@ -56,6 +73,12 @@ OPEN = "open/"
 LETTERS = "dead/"
 """Below it an empty object stands for every job with dead letters."""
 JOBS = "jobs/"
+UPLOADS = "uploads/"
+"""Below it lie local files that were uploaded, those of the API's clients below their submitter."""
+NOTICES = "notify/"
+"""Below it an empty object stands for every job whose end somebody is still to be told."""
+OWN = (JOBS, OPEN, LETTERS, UPLOADS, NOTICES)
+"""What the fleet keeps in its bucket for itself."""
 WHOLE = "all"
 """The one unit of a step of the whole job."""
 
@@ -126,6 +149,11 @@ class JobKeys:
         """Stands while the job has dead letters."""
         return f"{LETTERS}{self.job_id}"
 
+    @property
+    def notice(self) -> str:
+        """Stands from just before the job ends until its webhook has been told."""
+        return f"{NOTICES}{self.job_id}"
+
     def stitched(self) -> str:
         """Facts of the stitch step: written after the tracks, so its presence says that they are complete."""
         return f"{self.prefix}stitched.json"
@@ -171,8 +199,26 @@ class ProgressKeys:
 
     @property
     def times(self) -> str:
-        """Hash of first start and last end per step, seconds of the Redis server's clock."""
+        """Hash of first start, last end (seconds of the Redis server's clock) and frames done per step, and of all
+        frames there are."""
         return f"posefleet:job:{self.job_id}:times"
+
+
+@dataclass(frozen=True)
+class NoticeKeys:
+    """Redis keys of telling a webhook that a job has ended."""
+
+    job_id: str
+
+    @property
+    def held(self) -> str:
+        """Set while somebody tries, and until the next try."""
+        return f"posefleet:notice:{self.job_id}:held"
+
+    @property
+    def tries(self) -> str:
+        """How often nobody took it."""
+        return f"posefleet:notice:{self.job_id}:tries"
 
 
 class LedgerKeys:
@@ -190,11 +236,36 @@ class LedgerKeys:
     """Tells workers the ids of jobs that have ended."""
 
     @staticmethod
-    def waiting(step: str) -> str:
-        """Sorted set of units whose message was sent, by the time from which it should be on the queue."""
-        return f"posefleet:waiting:{step}"
+    def waiting(step: str, lane: str = "") -> str:
+        """Sorted set of units whose message was sent, by the time from which it should be on that lane."""
+        return queue_name(f"posefleet:waiting:{step}", lane)
+
+    @staticmethod
+    def all_waiting(step: str) -> list[str]:
+        """Those of all lanes."""
+        return [LedgerKeys.waiting(step, lane) for lane in LANES]
 
     @staticmethod
     def running(step: str) -> str:
         """Sorted set of units that are worked on, by the time of their start."""
         return f"posefleet:running:{step}"
+
+
+class CatalogKeys:
+    """Redis keys of what people ask about jobs; made anew from storage when they are gone."""
+
+    jobs = "posefleet:jobs"
+    """Hash of a `JobInfo` in JSON by job id: as accepted, then as ended."""
+    by_time = "posefleet:jobs:by_time"
+    """Sorted set of job ids by when they were accepted."""
+    whole = "posefleet:jobs:whole"
+    """Set when every job of storage is in the catalog."""
+    lanes = "posefleet:lanes"
+    """Hash of ``lane|submitter`` by the id of jobs that have not ended."""
+    submitters = "posefleet:submitters"
+    """Hash of the shared lane of each submitter that has one."""
+
+    @staticmethod
+    def of(submitter: str) -> str:
+        """Set of the jobs of a submitter that have not ended."""
+        return f"posefleet:submitter:{submitter}"

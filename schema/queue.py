@@ -6,7 +6,7 @@ processes instead of forking them.
 """
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from celery import Celery
@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from schema.errors import BrokerUnavailable
 from schema.failpoint import hit
-from schema.names import QUEUE_PLAN, QUEUES, TASK_PUBLISH, TASK_QUEUES, TASK_SPLIT, TASK_STITCH
+from schema.names import QUEUE_PLAN, QUEUES, TASK_PUBLISH, TASK_QUEUES, TASK_SPLIT, TASK_STITCH, queue_name
 from schema.settings import Settings
 
 KEY_PREFIX = "posefleet:"
@@ -50,7 +50,8 @@ def _longer(settings: Settings) -> dict[str, int]:
 
 def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings; connects to nothing yet."""
-    app = Celery("posefleet", broker=settings.redis_url, include=["workers.tasks", "producer.tasks"])
+    modules = ["workers.tasks", "producer.tasks"]
+    app = Celery("posefleet", broker=settings.redis_url, include=modules, amqp="schema.lanes:LanedAMQP")
     app.conf.update(
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue=QUEUE_PLAN,
@@ -86,6 +87,7 @@ def make_app(settings: Settings) -> Celery:
             "socket_keepalive_options": KEEPALIVE,
             "health_check_interval": 4,
             "global_keyprefix": KEY_PREFIX,
+            "queue_order_strategy": "schema.lanes:Turns",
         },
         visibility_timeout=settings.visibility_timeout_s,
         result_expires=86_400,
@@ -95,31 +97,36 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-def send(app: Celery, task: str, messages: Sequence[Message]) -> None:
-    """Put messages on the task's queue, under ids that people can read.
+def send(app: Celery, task: str, messages: Sequence[Message], lane: str = "") -> None:
+    """Put messages on a lane of the task's queue, under ids that people can read.
 
     Raises:
         BrokerUnavailable: Redis did not take them, or not all.
     """
     try:
         for message in messages[:1]:
-            _send(app, task, message, retry=True)
+            _send(app, task, message, lane, retry=True)
         if len(messages) > 1:
             with app.producer_pool.acquire(block=True, timeout=_PATIENCE_S) as producer, producer.batch(_AT_ONCE):
                 for message in messages[1:]:
                     hit("queue.between_messages", f"{message.job_id}/{message.unit}")
-                    _send(app, task, message, producer=producer)
+                    _send(app, task, message, lane, producer=producer)
     except (OperationalError, BrokerError, RedisError, OSError) as error:
         full = "maxmemory" in str(error)
         why = "it is full: give it more memory, or wait until work is done" if full else type(error).__name__
         raise BrokerUnavailable(f"Redis took no message for {task}: {why}") from error
 
 
-def _send(app: Celery, task: str, message: Message, **options: Any) -> None:
+def _send(app: Celery, task: str, message: Message, lane: str, **options: Any) -> None:
     readable = f"(job {message.job_id} {_words(message)})"
     task_id = f"{step_of(task)}-{message.job_id}-{message.unit}"
-    options |= {"queue": TASK_QUEUES[task], "argsrepr": readable, "kwargsrepr": "{}"}
+    options |= {"queue": queue_name(TASK_QUEUES[task], lane), "argsrepr": readable, "kwargsrepr": "{}"}
     app.send_task(task, args=[message.to_message()], task_id=task_id, **options)
+
+
+def lane_of(delivery_info: Mapping[str, object] | None) -> str:
+    """The lane that a message came on."""
+    return str((delivery_info or {}).get("routing_key") or "").partition(".")[2]
 
 
 def step_of(task: str) -> str:

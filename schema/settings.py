@@ -84,6 +84,20 @@ class Settings(BaseSettings):
         30.0, gt=0, description="longest that decoding may take without a frame or new bytes"
     )
     decoder_memory_mb: int = Field(2048, ge=256, description="memory of the process that decodes")
+    api_tokens: Path | None = Field(None, description="file of API tokens; none is `tokens.json` in the data folder")
+    api_buckets: str = Field(
+        "",
+        description="`bucket` or `bucket/prefix`, with commas between: sources that every token may name",
+    )
+    api_origins: str = Field("", description="origins of pages elsewhere that may use the API, with commas between")
+    api_requests_per_s: float = Field(50.0, gt=0, description="requests of one token; four times as many at once")
+    s3_public_endpoint: str | None = Field(None, description="S3 server as the API's clients reach it; none: the same")
+    webhook_secret: str | None = Field(
+        None, repr=False, min_length=16, description="signs what webhooks are told; none: no webhooks"
+    )
+    webhook_hosts: str = Field(
+        "", description="hosts, with commas between, that webhooks may reach though private, and by plain HTTP"
+    )
 
     @classmethod
     def read(cls) -> "Settings":
@@ -109,6 +123,10 @@ class Settings(BaseSettings):
     @property
     def models_dir(self) -> Path:
         return self.cache_dir / "models"
+
+    @property
+    def tokens_file(self) -> Path:
+        return self.api_tokens or self.data_dir / "tokens.json"
 
 
 def _check_address(url: str) -> None:

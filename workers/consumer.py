@@ -11,7 +11,7 @@ from celery.worker.state import active_requests, maybe_shutdown
 from redis.exceptions import OutOfMemoryError
 
 from schema.errors import TransientError
-from schema.queue import unit_of
+from schema.queue import lane_of, unit_of
 from workers.storage.outage import Outage
 from workers.task import progress
 
@@ -35,7 +35,8 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         for request in list(active_requests):
             with suppress(TransientError):
                 step, job_id, unit = unit_of(request.id)
-                progress().put_back(job_id, step, unit, 0.0, "its worker was stopped", stumbled=False)
+                why, lane = "its worker was stopped", lane_of(request.delivery_info)
+                progress().put_back(job_id, step, unit, 0.0, why, stumbled=False, lane=lane)
         super().cancel_active_requests()
 
     def ensure_connected(self, conn: Any) -> Any:

@@ -28,7 +28,7 @@ from schema.failpoint import hit
 from schema.manifest import State
 from schema.messages import FrameBatch, JobReference, messages_of
 from schema.names import JobKeys
-from schema.queue import send, step_of
+from schema.queue import lane_of, send, step_of
 from schema.settings import current
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class FleetTask(Task):  # type: ignore[misc]
         if not any(outage.lasts for outage in outages()):
             return self._later(asked, error, stumbled=not away)
         with suppress(TransientError):
-            progress().put_back(asked.job_id, self.step, asked.unit, 0.0, str(error), stumbled=False)
+            progress().put_back(asked.job_id, self.step, asked.unit, 0.0, str(error), stumbled=False, lane=self._lane())
         return Reject(_BACK, requeue=True)
 
     def _later(self, asked: Any, error: BaseException, *, stumbled: bool | None) -> Any:
@@ -169,7 +169,9 @@ class FleetTask(Task):  # type: ignore[misc]
         why = f"the last time: {said}, on {self._worker()}"
         note = f"{why}\n{traceback.format_exc()[-_LONGEST_TRACE:]}"
         try:
-            stumbles = progress().put_back(asked.job_id, self.step, asked.unit, delay, note, stumbled=stumbled)
+            stumbles = progress().put_back(
+                asked.job_id, self.step, asked.unit, delay, note, stumbled=stumbled, lane=self._lane()
+            )
             if stumbles > current().max_stumbles:
                 return DeadLetter(f"{self.step} {asked.unit} was tried {stumbles} times; {why}")
             return self.retry(exc=error, countdown=delay, throw=False)
@@ -180,6 +182,10 @@ class FleetTask(Task):  # type: ignore[misc]
         """Seconds to wait: exponential with full jitter."""
         longest = min(_LONGEST_WAIT_S, current().retry_backoff_s * 2 ** min(self.request.retries, 10))
         return random.uniform(0, longest)
+
+    def _lane(self) -> str:
+        """What follows a message goes on in its lane."""
+        return lane_of(self.request.delivery_info)
 
     def _worker(self) -> str:
         return getattr(self.request, "hostname", "") or "this process"
@@ -200,14 +206,15 @@ class FleetTask(Task):  # type: ignore[misc]
 
     def go_on(self, task: str, job_id: str, units: list[str]) -> None:
         """Send what follows."""
-        progress().announce(job_id, step_of(task), units)
-        send(self.app, task, messages_of(job_id, units))
+        progress().announce(job_id, step_of(task), units, lane=self._lane())
+        send(self.app, task, messages_of(job_id, units), self._lane())
 
     def finish(self, batch: FrameBatch, units: int) -> None:
         """Mark a batch as done; the last one of its step sends what follows."""
-        if progress().finish(batch.job_id, self.step, batch.unit, units, step_of(self.following)):
+        follows = step_of(self.following)
+        if progress().finish(batch.job_id, self.step, batch.unit, units, follows, lane=self._lane()):
             hit(f"{self.step}.after_claim", f"{batch.job_id}/{batch.unit}")
-            send(self.app, self.following, [JobReference(job_id=batch.job_id)])
+            send(self.app, self.following, [JobReference(job_id=batch.job_id)], self._lane())
 
     def finish_step(self, reference: JobReference) -> None:
         """Note the end of a step of the whole job."""
@@ -230,7 +237,14 @@ class FleetTask(Task):  # type: ignore[misc]
 
         log.error("%s job=%s failed: %s", self.step, job_id, exc)
         end_early(store=store(), job=read_job(store(), job_id), state=State.FAILED, error=failure(exc))
-        progress().end(job_id)
+        self.tell_ended(job_id)
+
+    def tell_ended(self, job_id: str) -> None:
+        """Tell workers and people that a job has its manifest."""
+        from workers.storage.catalog import Catalog
+        from workers.storage.ends import tell_ended
+
+        tell_ended(store(), progress(), Catalog(progress().redis), job_id)
 
     def _leave(self, asked: Any) -> None:
         """Clear up after a task whose job has ended, or was deleted."""

@@ -130,7 +130,7 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
     with work_folder() as work:
         key = stage.publish(store=store(), job=job, plan=plan, stitched=stitched, times=times, work=Path(work))
     self.finish_step(reference)
-    progress().end(reference.job_id)
+    self.tell_ended(reference.job_id)
     return key
 
 

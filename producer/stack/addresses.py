@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from schema.errors import ConfigurationError
@@ -18,6 +18,9 @@ class Addresses:
     s3_access_key_id: str | None
     s3_secret_access_key: str | None
     flower_url: str
+    api_url: str = ""
+    api_token: str = field(default="", repr=False)
+    """May do everything; made when the stack started."""
 
     def environment(self) -> dict[str, str]:
         """Settings of processes that use the stack."""

@@ -16,6 +16,7 @@ from typing import IO
 
 from kombu.utils.url import maybe_sanitize_url
 
+from producer.api.tokens import SCOPES, TokenFile
 from producer.stack.addresses import Addresses, read_addresses, state_file, write_private
 from producer.stack.process import Child, Command, answers, free_port
 from producer.stack.servers import redis_command, s3_command
@@ -24,7 +25,7 @@ from schema.settings import Settings
 from workers.storage.progress import Progress
 from workers.storage.s3 import S3Store
 
-_REDIS_PORT, _S3_PORT, _FLOWER_PORT = 6379, 8333, 5555
+_REDIS_PORT, _S3_PORT, _FLOWER_PORT, _API_PORT = 6379, 8333, 5555, 8080
 _START_S = 60
 _LOOK_S = 1.0
 Report = Callable[[str], None]
@@ -110,7 +111,9 @@ class Stack:
             s3_endpoint = f"http://127.0.0.1:{port}"
             self._run(s3_command(settings.data_dir, port, self._taken, key_id, secret))
         flower = f"http://127.0.0.1:{free_port(_FLOWER_PORT, self._taken)}"
-        self.addresses = Addresses(redis_url, s3_endpoint, key_id, secret, flower)
+        api = f"http://127.0.0.1:{free_port(_API_PORT, self._taken)}"
+        token = TokenFile(settings.tokens_file).create("local", SCOPES, replace=True)
+        self.addresses = Addresses(redis_url, s3_endpoint, key_id, secret, flower, api, token)
         self._servers = len(self._children)
         self._await_servers()
 
@@ -120,6 +123,8 @@ class Stack:
         for child in self._children:
             child.wait_until(lambda c=child: c.name != "s3" or _ready(store), _START_S)  # type: ignore[misc]
         store.ensure_bucket()
+        if any(child.name == "s3" for child in self._children):
+            store.allow_browsers()
         Progress(settings.redis_url).ping()
         self._report(f"Redis   {maybe_sanitize_url(self.addresses.redis_url)}")
         self._report(f"S3      {self.addresses.s3_endpoint or 'AWS'}  bucket {settings.bucket}")
@@ -132,13 +137,16 @@ class Stack:
             self._run(self._worker("other", others, cores, model=False)),
             self._run(self._flower()),
             self._run(self._sweeper()),
+            self._run(self._api()),
         ]
         for worker in started[:2]:
             self._await_worker(worker, cores)
         url = self.addresses.flower_url
-        started[2].wait_until(lambda: _healthy(url), _START_S)
+        started[2].wait_until(lambda: _healthy(f"{url}/healthcheck"), _START_S)
+        started[4].wait_until(lambda: _healthy(f"{self.addresses.api_url}/readyz"), _START_S)
         self._report(f"workers {cores} for infer, {cores} for plan, stitch, render, publish")
         self._report(f"Flower  {url}")
+        self._report(f"API     {self.addresses.api_url}/#token={self.addresses.api_token}")
 
     def _worker(self, name: str, queues: str, processes: int, *, model: bool) -> Command:
         arguments = [
@@ -176,6 +184,11 @@ class Stack:
     def _sweeper(self) -> Command:
         environment = {**self.addresses.environment(), "PYTHONPATH": _with_project()}
         return Command("sweeper", [sys.executable, "-m", "producer", "sweep"], environment)
+
+    def _api(self) -> Command:
+        port = self.addresses.api_url.rpartition(":")[2]
+        environment = {**self.addresses.environment(), "PYTHONPATH": _with_project()}
+        return Command("api", [sys.executable, "-m", "producer", "api", "--port", port], environment, patience_s=5)
 
     def _run(self, command: Command) -> Child:
         child = Child(command, self._logs)
@@ -261,7 +274,7 @@ def _ready(store: S3Store) -> bool:
 
 
 def _healthy(url: str) -> bool:
-    with suppress(OSError), urllib.request.urlopen(f"{url}/healthcheck", timeout=1) as answer:
+    with suppress(OSError), urllib.request.urlopen(url, timeout=1) as answer:
         return bool(answer.status == 200)
     return False
 

@@ -86,7 +86,7 @@ def test_the_last_batch_of_a_step_sends_what_follows(fakes, monkeypatch):
     redis.finish(JOB.job_id, "infer", "00000020-00000040", 2)
     monkeypatch.setattr("workers.stages.infer.infer", lambda **_: "key")
     infer.apply(args=[BATCH.to_message()])
-    assert sent == [(TASK_STITCH, [JobReference(job_id=JOB.job_id)])]
+    assert sent == [(TASK_STITCH, [JobReference(job_id=JOB.job_id)], "")]
 
 
 @pytest.mark.parametrize("error", [PermanentError("broken"), ZeroDivisionError("a mistake of ours")])

@@ -26,7 +26,9 @@ def test_a_batch_survives_the_trip(start, stop):
 
 
 def test_the_same_video_and_options_are_the_same_job():
-    assert VideoJob.accept(SOURCE, Options(), MODEL) == VideoJob.accept(SOURCE, Options(), MODEL)
+    asked = VideoJob.accept(SOURCE, Options(), MODEL)
+    others = VideoJob.accept(SOURCE, Options(), MODEL, submitter="else", priority="high", webhook="https://a.example")
+    assert asked.job_id == others.job_id
 
 
 @pytest.mark.parametrize(

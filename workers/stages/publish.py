@@ -54,7 +54,7 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
         "results": results,
     }
     hit("publish.before_manifest", keys.manifest)
-    end(store, Manifest.model_validate(facts))
+    end(store, job, Manifest.model_validate(facts))
     return keys.manifest
 
 

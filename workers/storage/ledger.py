@@ -11,9 +11,9 @@ from typing import Any
 
 from redis.exceptions import LockError
 
-from schema.names import STEPS, LedgerKeys, ProgressKeys
+from schema.names import LANES, STEPS, LedgerKeys, ProgressKeys, queue_name
 from schema.queue import KEY_PREFIX, unit_of
-from workers.storage.progress import connect, member, translated
+from workers.storage.progress import connect, frames_in, member, translated
 
 _UNACKED = f"{KEY_PREFIX}unacked"
 _TAIL = 1000
@@ -74,8 +74,13 @@ class Ledger:
     def mark_done(self, job_id: str, step: str, units: Iterable[str]) -> None:
         """Enter finished units of a job that Redis has forgotten."""
         if found := list(units):
+            keys = ProgressKeys(job_id)
             with translated():
-                self._redis.sadd(ProgressKeys(job_id).done(step), *found)
+                pipe = self._redis.pipeline(transaction=False)
+                pipe.sadd(keys.done(step), *found)
+                pipe.hset(keys.times, f"{step}:frames", sum(map(frames_in, found)))
+                pipe.hsetnx(keys.times, f"{step}:end", self.now())
+                pipe.execute()
 
     def alive(self, job_id: str, step: str, units: Iterable[str]) -> set[str]:
         """Those of ``units`` that wait or run."""
@@ -84,9 +89,11 @@ class Ledger:
             return set()
         members = [member(job_id, unit) for unit in asked]
         with translated():
-            waiting = self._redis.zmscore(LedgerKeys.waiting(step), members)
-            running = self._redis.zmscore(LedgerKeys.running(step), members)
-        return {unit for unit, a, b in zip(asked, waiting, running, strict=True) if a is not None or b is not None}
+            pipe = self._redis.pipeline(transaction=False)
+            for key in (LedgerKeys.running(step), *LedgerKeys.all_waiting(step)):
+                pipe.zmscore(key, members)
+            found = pipe.execute()
+        return {unit for unit, *scores in zip(asked, *found, strict=True) if any(s is not None for s in scores)}
 
     def running_jobs(self) -> set[str]:
         """Jobs of which anything is worked on."""
@@ -98,8 +105,8 @@ class Ledger:
         """Take units out of the ledger."""
         if members := [member(*unit) for unit in units]:
             with translated():
-                self._redis.zrem(LedgerKeys.waiting(step), *members)
-                self._redis.zrem(LedgerKeys.running(step), *members)
+                for key in (LedgerKeys.running(step), *LedgerKeys.all_waiting(step)):
+                    self._redis.zrem(key, *members)
 
     def lost(self, step: str, after_s: float, visibility_s: float) -> list[Unit]:
         """Units whose message nobody has, ``after_s`` after it should have been on the queue or was taken from it.
@@ -110,27 +117,30 @@ class Ledger:
         with translated():
             before = self.now() - after_s
             running = self._redis.zrangebyscore(LedgerKeys.running(step), "-inf", before)
-            queued = self._next(step)
-            since = self._oldest(step, queued)
-            last = before if since is None else min(before, since - after_s)
-            waiting = self._redis.zrangebyscore(LedgerKeys.waiting(step), "-inf", last)
-            had = set(queued) | self._delivered()
+            had, waiting = self._delivered(), list[str]()
+            for lane in LANES:
+                queued = self._next(step, lane)
+                since = self._oldest(step, lane, queued)
+                last = before if since is None else min(before, since - after_s)
+                waiting += self._redis.zrangebyscore(LedgerKeys.waiting(step, lane), "-inf", last)
+                had |= set(queued)
             stuck = self._redis.zrangebyscore(LedgerKeys.running(step), "-inf", before - visibility_s)
         found = [name for name in (*running, *waiting) if f"{step}-{name.replace('/', '-', 1)}" not in had]
         found += [name for name in stuck if name not in found]
         return [(job_id, unit) for job_id, _, unit in (name.partition("/") for name in found)]
 
-    def _next(self, step: str) -> list[str]:
-        """Ids of the messages next in turn, the first one first."""
-        found = self._redis.lrange(f"{KEY_PREFIX}{STEPS[step]}", -_TAIL, -1)
+    def _next(self, step: str, lane: str) -> list[str]:
+        """Ids of the messages next in turn on a lane, the first one first."""
+        found = self._redis.lrange(f"{KEY_PREFIX}{queue_name(STEPS[step], lane)}", -_TAIL, -1)
         return [_id(json.loads(body)) for body in reversed(found)]
 
-    def _oldest(self, step: str, queued: list[str]) -> float | None:
+    def _oldest(self, step: str, lane: str, queued: list[str]) -> float | None:
         """When the unit next in turn was sent; none when nothing is queued, 0 when that is not known."""
         if not queued:
             return None
         members = [member(*unit_of(each)[1:]) for each in queued]
-        known = [score for score in self._redis.zmscore(LedgerKeys.waiting(step), members) if score is not None]
+        scores = self._redis.zmscore(LedgerKeys.waiting(step, lane), members)
+        known = [score for score in scores if score is not None]
         return min(known) if known else 0.0
 
     def _delivered(self) -> set[str]:

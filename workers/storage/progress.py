@@ -15,7 +15,7 @@ import redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from schema.errors import BrokerUnavailable, JobEnded
-from schema.names import LedgerKeys, ProgressKeys
+from schema.names import WHOLE, LedgerKeys, ProgressKeys
 from schema.queue import KEEPALIVE
 from workers.storage import scripts
 
@@ -65,21 +65,31 @@ class Progress:
         self._announce = self.redis.register_script(scripts.ANNOUNCE)
         self._reopen = self.redis.register_script(scripts.REOPEN)
 
-    def announce(self, job_id: str, step: str, units: Iterable[str], *, again: bool = False) -> None:
+    def announce(self, job_id: str, step: str, units: Iterable[str], *, lane: str = "", again: bool = False) -> None:
         """Enter units in the ledger; to be called before their messages are sent.
 
         Args:
             job_id: the job.
             step: the step.
             units: of the job.
+            lane: of the queue that they are sent to.
             again: they are sent once more, as their messages were lost.
         """
         members = [member(job_id, unit) for unit in units]
-        keys = [LedgerKeys.waiting(step), LedgerKeys.running(step), LedgerKeys.open]
+        keys = _announced(step, lane)
         with translated():
             for first in range(0, len(members), _MOST_AT_ONCE):
                 batch = members[first : first + _MOST_AT_ONCE]
                 self._announce(keys=keys, args=[job_id, int(again), *batch])
+
+    def announce_jobs(self, job_ids: Iterable[str], step: str, lane: str) -> None:
+        """Enter a step of many jobs in the ledger; to be called before their messages are sent."""
+        keys = _announced(step, lane)
+        with translated():
+            pipe = self.redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                self._announce(keys=keys, args=[job_id, 0, member(job_id, WHOLE)], client=pipe)
+            pipe.execute()
 
     def start(self, job_id: str, step: str, unit: str, *, fresh: bool, within_s: float) -> Start:
         """Ask for a turn at a unit.
@@ -92,7 +102,8 @@ class Progress:
             within_s: whoever began longer ago than this does not count.
         """
         keys, name = ProgressKeys(job_id), member(job_id, unit)
-        used = [*_ledger(step), keys.attempts, keys.times, keys.ended, keys.done(step)]
+        about_job = [keys.attempts, keys.times, keys.ended, keys.done(step)]
+        used = [LedgerKeys.running(step), LedgerKeys.open, *about_job, *LedgerKeys.all_waiting(step)]
         with translated():
             said = int(
                 self._start(
@@ -102,7 +113,9 @@ class Progress:
             )
         return Start(Turn.GO, said) if said > 0 else Start(Turn.ENDED if said < 0 else Turn.TAKEN)
 
-    def put_back(self, job_id: str, step: str, unit: str, delay_s: float, why: str, *, stumbled: bool | None) -> int:
+    def put_back(
+        self, job_id: str, step: str, unit: str, delay_s: float, why: str, *, stumbled: bool | None, lane: str = ""
+    ) -> int:
         """Note that a unit is tried again later; how often it has stumbled so far.
 
         Args:
@@ -112,9 +125,11 @@ class Progress:
             delay_s: when its message will be on the queue.
             why: goes into the dead letter, if there will be one.
             stumbled: none leaves the start counted as an attempt; else it is none, and true counts as a stumble.
+            lane: on which its message will be.
         """
         keys, name = ProgressKeys(job_id), member(job_id, unit)
-        used = [*_ledger(step), keys.attempts, keys.notes]
+        ledger = [LedgerKeys.waiting(step, lane), LedgerKeys.running(step), LedgerKeys.open]
+        used = [*ledger, keys.attempts, keys.notes]
         forgiven, counted = int(stumbled is not None), int(bool(stumbled))
         with translated():
             arguments: list[Any] = [name, job_id, f"{step}:{unit}", delay_s, why, forgiven, counted, KEPT_S]
@@ -125,8 +140,10 @@ class Progress:
         with translated():
             return str(self.redis.hget(ProgressKeys(job_id).notes, f"{step}:{unit}") or "")
 
-    def finish(self, job_id: str, step: str, unit: str, units: int, following: str | None = None) -> bool:
-        """Mark a unit as done; true for the one caller that may go on to ``following``, which is announced.
+    def finish(
+        self, job_id: str, step: str, unit: str, units: int, following: str | None = None, *, lane: str = ""
+    ) -> bool:
+        """Mark a unit as done; true for the one caller that may go on to ``following``, announced on ``lane``.
 
         Whoever went on and died can be followed by another after a minute.
 
@@ -134,14 +151,15 @@ class Progress:
             JobEnded: the job has ended meanwhile.
         """
         keys = ProgressKeys(job_id)
-        used = [*_ledger(step), keys.done(step), keys.claim(step), keys.times]
+        used = [LedgerKeys.running(step), LedgerKeys.open, keys.done(step), keys.claim(step), keys.times]
+        lanes = LedgerKeys.all_waiting(step)
         arguments: list[Any] = [member(job_id, unit), job_id, unit, units, _CLAIM_S, KEPT_S, step]
         follows = member(job_id, "all") if following else ""
         with translated():
             said = int(
                 self._finish(
-                    keys=[*used, LedgerKeys.waiting(following or step), keys.ended],
-                    args=[*arguments, follows, _caller()],
+                    keys=[*used, LedgerKeys.waiting(following or step, lane), keys.ended, *lanes],
+                    args=[*arguments, follows, _caller(), frames_in(unit)],
                 )
             )
         if said < 0:
@@ -157,7 +175,8 @@ class Progress:
         """Take a unit out of those done, unless the step is complete; whether that was possible."""
         keys = ProgressKeys(job_id)
         with translated():
-            return bool(self._reopen(keys=[keys.done(step), keys.attempts], args=[unit, units, f"{step}:{unit}"]))
+            used = [keys.done(step), keys.attempts, keys.times]
+            return bool(self._reopen(keys=used, args=[unit, units, f"{step}:{unit}", step, frames_in(unit)]))
 
     def end(self, job_id: str) -> None:
         """Note that the job has ended: what still runs for it stops."""
@@ -178,11 +197,10 @@ class Progress:
         with translated():
             return set(self.redis.smembers(ProgressKeys(job_id).done(step)))
 
-    def started(self, job_id: str) -> set[str]:
-        """Steps that have begun."""
+    def planned(self, job_id: str, frames: int) -> None:
+        """Note how many frames there are."""
         with translated():
-            stored = self.redis.hkeys(ProgressKeys(job_id).times)
-        return {name.removesuffix(":start") for name in stored if name.endswith(":start")}
+            self.redis.hset(ProgressKeys(job_id).times, "frames", frames)
 
     def times(self, job_id: str) -> dict[str, tuple[float, float]]:
         """First start and last end of each step that has both, seconds of the server's clock."""
@@ -198,7 +216,10 @@ class Progress:
     def outstanding(self, step: str) -> int:
         """Units of all jobs that wait or run."""
         with translated():
-            return int(self.redis.zcard(LedgerKeys.waiting(step))) + int(self.redis.zcard(LedgerKeys.running(step)))
+            pipe = self.redis.pipeline(transaction=False)
+            for key in (LedgerKeys.running(step), *LedgerKeys.all_waiting(step)):
+                pipe.zcard(key)
+            return sum(pipe.execute())
 
     def ping(self) -> bool:
         """Whether Redis answers, and has room."""
@@ -211,12 +232,19 @@ def member(job_id: str, unit: str) -> str:
     return f"{job_id}/{unit}"
 
 
+def frames_in(unit: str) -> int:
+    """Frames of a unit; 0 for the whole job."""
+    start, dash, stop = unit.partition("-")
+    return int(stop) - int(start) if dash else 0
+
+
+def _announced(step: str, lane: str) -> list[str]:
+    waiting = LedgerKeys.waiting(step, lane)
+    return [LedgerKeys.running(step), LedgerKeys.open, waiting, *LedgerKeys.all_waiting(step)]
+
+
 def _caller() -> str:
     return secrets.token_hex(8)
-
-
-def _ledger(step: str) -> list[str]:
-    return [LedgerKeys.waiting(step), LedgerKeys.running(step), LedgerKeys.open]
 
 
 @contextmanager

@@ -58,14 +58,19 @@ def ended(store: ObjectStore, job_id: str) -> bool:
 def accept(store: ObjectStore, job: VideoJob) -> bool:
     """Write the record of a job, and that there is one under way; false when it had been accepted before."""
     keys = JobKeys(job.job_id)
-    if store.head(keys.job) is not None:
-        return False
+    return store.head(keys.job) is None and accept_new(store, job)
+
+
+def accept_new(store: ObjectStore, job: VideoJob) -> bool:
+    """Like `accept`, without a look whether it is there: for many jobs that are not."""
+    keys = JobKeys(job.job_id)
     store.put_new(keys.open, b"")
     return store.put_new(keys.job, job.to_json(), "application/json")
 
 
-def end(store: ObjectStore, manifest: Manifest) -> None:
+def end(store: ObjectStore, job: VideoJob, manifest: Manifest) -> None:
     """Publish the manifest of a job, unless it has one, and tidy up."""
+    _leave_notice(store, job)
     store.put_new(JobKeys(manifest.job_id).manifest, manifest.to_json(), "application/json")
     hit("publish.after_manifest", JobKeys(manifest.job_id).manifest)
     close(store, manifest.job_id)
@@ -77,8 +82,15 @@ def end_early(*, store: ObjectStore, job: VideoJob, state: State, error: Failure
     The job stays among the open ones until nothing works on it any more, see `producer.sweep`.
     """
     manifest = Manifest.model_validate({**about(job), "state": state, "error": error})
+    _leave_notice(store, job)
     store.put_new(JobKeys(job.job_id).manifest, manifest.to_json(), "application/json")
     tidy(store, job.job_id)
+
+
+def _leave_notice(store: ObjectStore, job: VideoJob) -> None:
+    """Note whom to tell of the end, before the manifest says so: whoever dies in between leaves a notice that waits."""
+    if job.webhook:
+        store.put_new(JobKeys(job.job_id).notice, b"")
 
 
 def tidy(store: ObjectStore, job_id: str) -> int:
@@ -110,7 +122,7 @@ def purge(store: ObjectStore, job_id: str) -> int:
     last = [keys.manifest, keys.job]
     found = [each.key for each in store.objects(keys.prefix)]
     store.delete([key for key in found if key not in last])
-    store.delete([keys.letters, keys.open])
+    store.delete([keys.letters, keys.open, keys.notice])
     store.delete([key for key in last if key in found])
     return len(found)
 
