@@ -25,7 +25,7 @@ export class Angles {
     this.player = player;
     this.signal = signal;
     this.joints = new Map();
-    this.windows = new Windows(WINDOW_S, (from, to) => get(`jobs/${id}/angles?from_s=${from}&to_s=${to}`, signal), () => this.changed());
+    this.windows = new Windows(WINDOW_S, (from, to) => this.fetch(id, from, to), () => this.changed());
     this.build(manifest);
     player.listeners.push((time) => this.follow(time));
   }
@@ -44,6 +44,20 @@ export class Angles {
       h("div", { class: "row wrap" }, h("h2", { id: "angles-title" }, "Angles"), h("span", { class: "grow" }), this.legend,
         h("label", { class: "unseen", for: "angle-person" }, "Person"), this.person, h("label", { class: "unseen", for: "angle-joint" }, "Angle"), this.joint),
       this.area, this.ends = h("div", { class: "row ends muted small" }));
+  }
+
+  async fetch(id, from, to) {
+    const found = { names: [], tracks: {} };
+    for (let next = from; next !== null && next < to;) {
+      const page = await get(`jobs/${id}/angles?from_s=${next}&to_s=${to}`, this.signal);
+      found.names = page.names;
+      for (const [track, columns] of Object.entries(page.tracks)) {
+        const mine = (found.tracks[track] ??= {});
+        for (const [name, values] of Object.entries(columns)) (mine[name] ??= []).push(...values);
+      }
+      next = page.next_s;
+    }
+    return found;
   }
 
   changed() {

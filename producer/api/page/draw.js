@@ -20,7 +20,7 @@ export function draw(context, scene) {
     context.fillStyle = "#000";
     context.fillRect(place.x, place.y, place.width, place.height);
   }
-  const pen = Math.max(1.6, Math.max(place.width, place.height) / 320);
+  const pen = Math.max(2.1 * devicePixelRatio, Math.max(place.width, place.height) / 320);
   const people = (scene.frame?.people ?? []).filter((one) => !scene.hidden.has(one.id));
   context.lineCap = context.lineJoin = "round";
   if (styles.has("trails")) trails(context, scene, pen);
@@ -106,8 +106,9 @@ function number(context, points, id, pen) {
   context.beginPath();
   context.roundRect(x - width / 2, y - high / 2, width, high, high / 2);
   context.fill();
-  context.fillStyle = colour(id);
-  context.fillRect(x - width / 2 + high / 2, y + high / 2 - 0.16 * size, width - high, 0.16 * size);
+  context.strokeStyle = colour(id);
+  context.lineWidth = 0.16 * size;
+  context.stroke();
   context.fillStyle = "#fff";
   context.fillText(String(id), x, y);
 }

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { h } from "./dom.js";
 import { bytes } from "./format.js";
 
+/** What the files are, those first that most people want. */
 const WHAT = {
   "annotated.mp4": "Video with skeletons",
   "tracks.parquet": "Tracks, smoothed",
@@ -31,7 +32,7 @@ export class Files {
   /** Ask for the results and show them; the answer. */
   async load() {
     const answer = await get(`jobs/${this.id}/results`, this.signal);
-    this.list.replaceChildren(...answer.results.map(file));
+    this.list.replaceChildren(...answer.results.sort((a, b) => place(a) - place(b)).map(file));
     this.element.hidden = !answer.results.length;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.load().catch(() => {}), Math.min(800 * answer.expires_s, 2 ** 31 - 1));
@@ -39,7 +40,11 @@ export class Files {
   }
 }
 
+const NAMES = Object.keys(WHAT);
+const place = ({ name }) => (NAMES.indexOf(name) + 1 || NAMES.length + 1);
+
 function file({ name, size, url }) {
-  const words = WHAT[name] ?? "";
+  const plot = /^angles\/angles-0*(\d+)\.png$/.exec(name);
+  const words = WHAT[name] ?? (plot ? `Plot of person ${plot[1]}` : "");
   return h("li", {}, h("a", { href: url, download: name, rel: "noreferrer" }, name), h("span", { class: "muted small" }, words), h("span", { class: "numbers" }, bytes(size)));
 }

@@ -20,7 +20,7 @@ export async function showJob(main, id, signal) {
     document.title = `${parts(job.uri).name} – posefleet`;
     head.replaceChildren(...heading(job));
     if (ended(job)) return;
-    if (!progress.element.isConnected) body.replaceChildren(progress.element);
+    if (!progress.element.isConnected) body.replaceChildren(progress.element, h("p", { class: "muted small" }, "The result appears here as soon as the job has ended."));
     progress.show(job);
     const part = share(job);
     if (part !== null && Math.floor(part / SAID_EVERY) !== said) {
@@ -45,7 +45,7 @@ export async function showJob(main, id, signal) {
 function heading(job) {
   const { name, folder } = parts(job.uri);
   const facts = [`submitted ${ago(job.created_s)}`];
-  if (job.ended_s) facts.push(`took ${span(job.ended_s - job.created_s)}`);
+  if (job.ended_s > job.created_s + 1) facts.push(`took ${span(job.ended_s - job.created_s)}`);
   if (job.frames) facts.push(counted(job.frames, job.pictures ? "picture" : "frame"));
   if (job.tracks) facts.push(counted(job.tracks, "person", "people"));
   if (job.submitter) facts.push(`by ${job.submitter}`);

@@ -28,7 +28,8 @@ export class Player {
     this.video = h("video", { playsinline: true, preload: "auto", "aria-label": "Video" });
     this.canvas = h("canvas", { role: "img", "aria-label": "Skeletons over the video" });
     this.trouble = h("p", { class: "trouble", role: "status", hidden: true });
-    this.stage = h("div", { class: "stage" }, this.video, this.canvas, this.trouble);
+    this.waiting = h("p", { class: "waiting", hidden: true }, "Loading tracks");
+    this.stage = h("div", { class: "stage" }, this.video, this.canvas, this.waiting, this.trouble);
     this.stage.style.setProperty("--shape", (manifest.display_width || 16) / (manifest.display_height || 9));
     this.element = h("section", { class: "player", "aria-label": "Player" }, this.stage, this.controls());
     this.listen();
@@ -173,6 +174,7 @@ export class Player {
     const width = Math.round(this.stage.clientWidth * devicePixelRatio), height = Math.round(this.stage.clientHeight * devicePixelRatio);
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     const context = this.canvas.getContext("2d");
+    this.waiting.hidden = this.view !== "original" || this.tracks.ready(this.pictured);
     if (this.view !== "original") return context.clearRect(0, 0, width, height);
     const { tracks, styles, hidden } = this;
     const trail = styles.has("trails") ? tracks.between(this.pictured - TRAIL_S, this.pictured) : [];

@@ -28,7 +28,7 @@ export class Tracks {
     const frames = [];
     for (let next = from; next !== null && next < to;) {
       const page = await get(`jobs/${id}/tracks?raw=${raw}&from_s=${next}&to_s=${to}`, signal);
-      this.size = { width: page.width, height: page.height };
+      if (page.width) this.size = { width: page.width, height: page.height };
       this.skeleton = page.skeleton;
       frames.push(...page.frames);
       next = page.next_s;

@@ -30,7 +30,7 @@ function deadRanges(job, manifest, letters, seek) {
   const rows = manifest.dead_ranges.map(([start, stop]) => {
     const letter = letters.find((one) => one.start < stop && one.stop > start);
     const jump = h("button", { type: "button", class: "link numbers", onclick: () => seek(start / rate) }, `${clock(start / rate)} – ${clock(stop / rate)}`);
-    return h("li", {}, jump, h("span", { class: "muted small numbers" }, `frames ${start}–${stop - 1}${letter ? `, ${letter.step}` : ""}`), letter && h("span", { class: "small" }, letter.error));
+    return h("li", {}, jump, h("span", { class: "muted small numbers" }, `frames ${start}–${stop - 1}${letter ? `, ${letter.step}` : ""}`), letter && h("span", { class: "small" }, sentence(letter.error.message)));
   });
   return h("section", { class: "card notice warn", "aria-label": "Ranges that were given up" },
     h("div", {}, h("h2", {}, `${counted(rows.length, "range")} of frames could not be done`), h("ul", { class: "ranges" }, rows)),

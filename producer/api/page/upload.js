@@ -76,7 +76,7 @@ class Parts {
       request.onload = () => {
         if (request.status >= 300) return fail(`storage answered ${request.status}`, request.status);
         this.count(number, body.size);
-        resolve(request.getResponseHeader("ETag") ?? "");
+        resolve(request.getResponseHeader("ETag") ?? fail("storage hides its ETag: allow this page's origin in the bucket's CORS rules"));
       };
       request.onerror = () => fail("storage cannot be reached");
       request.onabort = () => reject(this.signal.reason);

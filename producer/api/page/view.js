@@ -20,7 +20,10 @@ export class ViewPanel {
       both && h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, "Video"), this.views.map(([view, radio]) =>
         h("label", {}, radio, h("span", {}, view === "original" ? "Live" : "Annotated")))),
       this.styles, this.smooth);
-    player.element.addEventListener("fallback", () => this.choose("annotated"));
+    player.element.addEventListener("fallback", () => {
+      this.views[0][1].disabled = true;
+      this.choose("annotated");
+    });
     if (!player.sources.original) this.choose("annotated");
   }
 
