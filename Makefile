@@ -10,7 +10,7 @@ LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test faults lint format bench bench-render bench-long fuzz track-eval accuracy lock clean
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -36,7 +36,7 @@ demo: setup ## Process a real video on this machine, from upload to annotated vi
 	@$(BIN)/posefleet demo
 
 test: $(VENV)/.ready-dev setup ## Run all tests that need no measuring.
-	$(BIN)/python -m pytest --ignore=tests/benchmarks --durations=20 --durations-min=5
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --ignore=tests/benchmarks --durations=20 --durations-min=5
 
 faults: $(VENV)/.ready-dev setup ## All rows of the fault matrix and their table; ROWS="-k storm" for some, SEEDS=3, SOAK_S=180.
 	POSEFLEET_FAULTS_ALL=1 POSEFLEET_FAULTS_SEEDS=$(SEEDS) POSEFLEET_FAULTS_SOAK_S=$(SOAK_S) $(BIN)/python -m pytest tests/faults $(ROWS)
@@ -55,11 +55,17 @@ format: $(VENV)/.ready-dev ## Put the code into shape.
 bench: $(VENV)/.ready-dev setup ## Measure the infer step beside its parts, an ideal pipeline and the tutorials' loop, in one run.
 	$(BIN)/python -W ignore -m tests.benchmarks.infer
 
+bench-api: $(VENV)/.ready-dev setup ## Status requests of the HTTP API: rate and p99.
+	$(BIN)/python -W ignore -m tests.benchmarks.api
+
 bench-render: $(VENV)/.ready-dev setup ## Measure rendering beside a loop that draws on RGB, on one core; PRESETS=--presets: of libx264.
 	$(BIN)/python -W ignore -m tests.benchmarks.render $(PRESETS)
 
 bench-long: $(VENV)/.ready-dev setup ## Time, bytes and memory of each step on 12 hours of video beside one minute.
 	$(BIN)/python -W ignore -m tests.benchmarks.long_video
+
+bench-bulk: $(VENV)/.ready-dev setup ## Enqueue 10,000 objects twice, and time a single video among 500 of somebody else.
+	$(BIN)/python -W ignore -m tests.benchmarks.bulk
 
 fuzz: $(VENV)/.ready-dev setup ## 2,000 damaged videos and pictures through the process that reads sources, as a table.
 	$(BIN)/python -W ignore -m tests.benchmarks.mutants

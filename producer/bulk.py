@@ -18,6 +18,7 @@ from producer.uris import parse_uri
 from schema.messages import ModelIdentity, Priority, Source, VideoJob
 from schema.names import JOBS
 from schema.options import Options
+from schema.pictures import SUFFIX
 from workers.storage.port import ObjectInfo
 from workers.storage.records import accept_new
 
@@ -67,8 +68,8 @@ class Bulk:
     """Bytes of all that were found."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Objects by why they are no jobs."""
-    job_ids: list[str] = field(default_factory=list)
-    """Of all that were found, in their order."""
+    jobs: dict[str, str] = field(default_factory=dict)
+    """URIs of all that were found, by the id of their job."""
 
     def lines(self) -> list[str]:
         """What to tell people."""
@@ -146,7 +147,7 @@ def enqueue_all(
             bulk.found, bulk.new = bulk.found + len(some), bulk.new + sum(written)
             bulk.known += len(some) - sum(written)
             bulk.size += sum(info.size for info in some)
-            bulk.job_ids += jobs
+            bulk.jobs |= {job.job_id: job.source.uri for job in jobs.values()}
             tell(bulk)
     return bulk
 
@@ -164,6 +165,7 @@ def _job(order: Order, models: tuple[ModelIdentity, ModelIdentity | None], info:
         order.options,
         models[0],
         refiner=models[1],
+        pictures=info.key.endswith(SUFFIX),
         batch_frames=order.batch_frames,
         submitter=order.submitter,
         priority=order.priority,

@@ -2,13 +2,13 @@
 
 import json
 import logging
-import re
 import time
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from producer.cli_options import seconds_ago
 from producer.fleet import Fleet
 from schema.dead import DeadRecord
 from schema.errors import ConfigurationError
@@ -17,8 +17,9 @@ cli = typer.Typer()
 dead_cli = typer.Typer(no_args_is_help=True, help="Batches that were given up.")
 cli.add_typer(dead_cli, name="dead")
 
+_PATIENCE_S, _PAUSE_S = 30, 0.5
+"""Another sweeper is soon done."""
 AJob = Annotated[str, typer.Argument(help="Job id.")]
-_UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 
 
 @cli.command()
@@ -26,7 +27,9 @@ def doctor() -> None:
     """Compare all jobs with storage once, send again what is missing, and say what was found."""
     from producer.sweep import Sweeper
 
-    findings = Sweeper(Fleet()).sweep(every=True)
+    sweeper, end = Sweeper(Fleet()), time.monotonic() + _PATIENCE_S
+    while not (findings := sweeper.sweep(every=True)).active and time.monotonic() < end:
+        time.sleep(_PAUSE_S)
     print("\n".join(findings.lines()))
     if findings.nothing:
         print("nothing was missing")
@@ -85,19 +88,12 @@ def delete(
 
     if not jobs and older_than is None:
         raise ConfigurationError("give job ids, or --older-than")
-    before = None if older_than is None else time.time() - _seconds(older_than)
+    before = None if older_than is None else seconds_ago("--older-than", older_than)
     fleet = Fleet()
     for job in jobs or []:
         print(f"job {job}: {fleet.delete(job)} objects deleted")
     for job in delete_older(fleet, before) if before is not None else []:
         print(f"job {job}: deleted")
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([mhd])", text)
-    if match is None:
-        raise ConfigurationError(f"--older-than {text}: a number of minutes, hours or days, such as 90m, 12h, 30d")
-    return float(match[1]) * _UNITS_S[match[2]]
 
 
 def _line(letter: DeadRecord) -> str:

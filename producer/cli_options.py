@@ -1,13 +1,17 @@
 """What commands share: the options of a job, and the terminal."""
 
 import inspect
+import re
+import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
 from producer import show
+from schema.errors import ConfigurationError
 from schema.formats import FORMATS
 from schema.kinematics import ANGLES
 from schema.options import Options
@@ -100,6 +104,7 @@ BatchFrames = Annotated[int | None, typer.Option(min=1, help="Frames per batch i
 Force = Annotated[bool, typer.Option("--force", help="Do the work once more even if it was done.")]
 
 Command = Callable[..., None]
+_UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 
 console = show.console()
 
@@ -107,6 +112,21 @@ console = show.console()
 def say(line: str) -> None:
     """Print a line as it is."""
     console.print(line, highlight=False, soft_wrap=True)
+
+
+def seconds_ago(option: str, text: str) -> float:
+    """When something was that is given as an age or as a date, seconds since 1970.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)([mhd])", text):
+        return time.time() - float(match[1]) * _UNITS_S[match[2]]
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError as error:
+        said = f"{option} {text}: minutes, hours or days ago, or a date: 90m, 12h, 30d, 2026-01-31"
+        raise ConfigurationError(said) from error
 
 
 def finding(command: Command) -> Command:

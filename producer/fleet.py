@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from producer.fetching import fetch_all, fetch_result
@@ -24,6 +25,7 @@ from workers.storage.catalog import Catalog
 from workers.storage.ends import tell_ended
 from workers.storage.ledger import Ledger
 from workers.storage.outage import Outage
+from workers.storage.port import ObjectInfo
 from workers.storage.progress import Progress
 from workers.storage.records import accept, end_early, purge, read_job
 from workers.storage.s3 import S3Store
@@ -57,6 +59,7 @@ class Fleet:
         submitter: str = "",
         priority: Priority = "auto",
         webhook: str = "",
+        found: ObjectInfo | None = None,
     ) -> "Job":
         """Accept the video at ``uri``. The same version of it with the same options is the same job.
 
@@ -69,6 +72,7 @@ class Fleet:
             submitter: who asks; submitters share the fleet evenly.
             priority: ``high`` goes before all that is not, ``auto`` means so for a submitter's first few jobs.
             webhook: URL that is told when the job has ended.
+            found: what a HEAD has just told of the video, so that it need not be asked again.
 
         Raises:
             ConfigurationError: ``uri`` is no S3 URI, or the options do not fit the model.
@@ -78,7 +82,7 @@ class Fleet:
         bucket, key = parse_uri(uri)
         chosen = options or Options()
         finder, refiner = models_for(self.settings, model, chosen)
-        info = self.store.head(key, bucket)
+        info = found or self.store.head(key, bucket)
         source = Source(bucket=bucket, key=key, etag=info.etag if info else "", size=info.size if info else 0)
         missing = info is None
         nonce = secrets.token_hex(8) if force or missing else ""
@@ -191,18 +195,18 @@ class Fleet:
         return Job(self, job_id)
 
     def info(self, job_id: str) -> JobInfo:
-        """Where a job stands, as Redis knows it, which may be some seconds late; a look into storage if it does not.
+        """Where a job stands, as Redis knows it, which may be some seconds late; as storage does, if Redis does not.
 
         Raises:
             SourceMissing: there is no such job.
-            StorageUnavailable, BrokerUnavailable
+            StorageUnavailable
         """
-        known = self.catalog.get(job_id) if safe_name(job_id) == job_id else None
-        if known is None:
+        with suppress(BrokerUnavailable):
+            if safe_name(job_id) == job_id and (known := self.catalog.get(job_id)):
+                return known
             self.job(job_id)
             complete(self.store, self.catalog, [job_id])
-            return info_from_storage(self.store, job_id)
-        return known
+        return info_from_storage(self.store, self.job(job_id).job_id)
 
     def list_jobs(
         self,
@@ -245,6 +249,8 @@ class Fleet:
             return Status(job_id, info.uri, info.state, info.steps, None)
         if not info.state.final:
             info = info_from_storage(self.store, job_id)
+            with suppress(BrokerUnavailable):
+                tell_ended(self.store, self.progress, self.catalog, job_id)
         return Status(job_id, info.uri, info.state, info.steps, Manifest.from_json(body))
 
     def cancel(self, job_id: str) -> bool:

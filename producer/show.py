@@ -1,6 +1,7 @@
 """What people see: progress on a terminal, plain lines in a pipe, tables."""
 
 import sys
+from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from producer.job import Status
+from schema.catalog import JobInfo
 from schema.manifest import Manifest, State
 
 _STEPS = ("infer", "render")
@@ -96,6 +98,41 @@ def reasons(manifest: Manifest) -> list[str]:
         return [manifest.error.message]
     missing = [f"frames {start}..{stop} are missing" for start, stop in manifest.dead_ranges]
     return missing + [f"{broken.name}: {broken.reason}" for broken in manifest.broken]
+
+
+def duration(seconds: float) -> str:
+    """A time that is left, as people say it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def jobs_table(infos: Iterable[JobInfo]) -> Table:
+    """A row per job: state, how far it is, people, and why it failed."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for title, width in (("job", 20), ("state", 10)):
+        table.add_column(title, no_wrap=True, min_width=width)
+    for title in ("done", "frames", "people"):
+        table.add_column(title, no_wrap=True, min_width=6, justify="right")
+    table.add_column("submitter", no_wrap=True, overflow="ellipsis", min_width=9, max_width=16)
+    table.add_column("video", no_wrap=True, overflow="ellipsis")
+    for info in infos:
+        frames = "–" if info.frames is None else f"{info.frames:,}"
+        people = "–" if info.people is None else str(info.people)
+        video = f"{info.uri}  {_why(info)}"
+        table.add_row(info.job_id, info.state, _share(info), frames, people, info.submitter, video)
+    return table
+
+
+def _why(info: JobInfo) -> str:
+    dead = f"{info.dead_ranges} dead ranges" if info.dead_ranges else ""
+    return info.error.message if info.error else dead
+
+
+def _share(info: JobInfo) -> str:
+    done = sum(step.done for step in info.steps.values())
+    total = sum(step.total for step in info.steps.values())
+    return f"{100 * done / total:.0f} %" if total else "–"
 
 
 def status_line(status: Status) -> str:

@@ -73,14 +73,21 @@ OPEN = "open/"
 LETTERS = "dead/"
 """Below it an empty object stands for every job with dead letters."""
 JOBS = "jobs/"
+TAKEN = "taken/"
+"""Below it a folder stands for every version of a video that enqueued itself; it outlives the job."""
 UPLOADS = "uploads/"
 """Below it lie local files that were uploaded, those of the API's clients below their submitter."""
 NOTICES = "notify/"
 """Below it an empty object stands for every job whose end somebody is still to be told."""
-OWN = (JOBS, OPEN, LETTERS, UPLOADS, NOTICES)
+OWN = (JOBS, OPEN, LETTERS, TAKEN, UPLOADS, NOTICES)
 """What the fleet keeps in its bucket for itself."""
 WHOLE = "all"
 """The one unit of a step of the whole job."""
+
+
+def taken_key(version: str) -> str:
+    """Says which job a version of a video became by itself."""
+    return f"{TAKEN}{version}/job"
 
 
 @dataclass(frozen=True)

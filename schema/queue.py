@@ -88,6 +88,7 @@ def make_app(settings: Settings) -> Celery:
             "health_check_interval": 4,
             "global_keyprefix": KEY_PREFIX,
             "queue_order_strategy": "schema.lanes:Turns",
+            "priority_steps": [0],
         },
         visibility_timeout=settings.visibility_timeout_s,
         result_expires=86_400,

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     )
     quiet_s: float = Field(600.0, gt=0, description="jobs with no news for so long are compared with storage")
     retention_days: float | None = Field(None, gt=0, description="ended jobs are deleted after; none keeps them")
+    watch: str | None = Field(
+        None, description="`s3://bucket/prefix/`, several with commas between: videos uploaded there enqueue themselves"
+    )
+    watch_options: str = Field("{}", description='their options, as JSON: `{"quality": "best"}`')
+    watch_interval_s: float = Field(300.0, gt=0, description="from one listing of the watched prefixes to the next")
     soft_shutdown_s: float = Field(20.0, ge=0, description="time for running tasks after SIGTERM")
     cache_dir: Path = Field(
         default_factory=lambda: _folder("XDG_CACHE_HOME", ".cache"), description="models and compiled code"

@@ -1,34 +1,50 @@
 """The application: its routes, what surrounds them, and its description in OpenAPI."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 
-from producer.api import health, jobs, results, tracks, uploads, watch
-from producer.api.auth import Service
+from producer.api import health, jobs, meters, results, tracks, uploads, watch
+from producer.api.auth import Service, needs
 from producer.api.limits import RateLimit, SmallBodies
-from producer.api.problems import ProblemBody, tell_problems
+from producer.api.problems import ProblemBody, documented, tell_problems
 from producer.api.site import SafeHeaders, serve_page
 from producer.api.tokens import TokenFile
+from producer.events import PATH, webhook
 from producer.fleet import Fleet
 from schema.settings import Settings
 from schema.version import VERSION
 from workers.storage.signed import Signed
 
+_THREADS = 100
+
 
 def make_app(fleet: Fleet) -> FastAPI:
     """The application of one fleet."""
     settings = fleet.settings
-    app = FastAPI(title="posefleet", version=VERSION, docs_url=None, redoc_url=None, description=_ABOUT)
+    app = FastAPI(
+        title="posefleet",
+        version=VERSION,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_with_threads,
+    )
     signed = Signed(settings)
     app.state.service = Service(fleet, TokenFile(settings.tokens_file), RateLimit(settings.api_requests_per_s), signed)
-    for part in (health, uploads, jobs, watch, results, tracks):
+    app.state.meters = meters.Meters()
+    for part in (health, meters, uploads, jobs, watch, results, tracks):
         app.include_router(part.router)
+    app.include_router(webhook.router(fleet, needs("events", limited=False)), responses=documented(413, 422))
     serve_page(app)
     tell_problems(app)
-    app.add_middleware(SmallBodies)
+    app.add_middleware(SmallBodies, larger={PATH: webhook.MOST_BYTES})
+    app.add_middleware(meters.Measured, meters=app.state.meters)
     app.add_middleware(SafeHeaders, stores=_stores(settings, signed))
     if origins := _listed(settings.api_origins):
         app.add_middleware(
@@ -40,6 +56,13 @@ def make_app(fleet: Fleet) -> FastAPI:
         )
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _with_threads(_: FastAPI) -> AsyncIterator[None]:
+    """Threads for requests that wait, such as those that delete jobs, and for those that must not wait for them."""
+    current_default_thread_limiter().total_tokens = _THREADS
+    yield
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Who asks: the token of a request, and what it may see."""
 
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Security
@@ -27,6 +28,8 @@ class Service:
     tokens: TokenFile
     limit: RateLimit
     signed: Signed
+    watchers: Counter[str] = field(default_factory=Counter)
+    """How many jobs each token watches now."""
 
     def seen(self, token: Token, job_id: str) -> JobInfo:
         """A job that ``token`` may see.
@@ -54,7 +57,9 @@ async def _service(request: Request) -> Service:
     return service(request)
 
 
-def _needs(scope: Scope) -> Callable[..., Awaitable[Token]]:
+def needs(scope: Scope, *, limited: bool = True) -> Callable[..., Awaitable[Token]]:
+    """A dependency that refuses whoever has no token of ``scope``, or asks too often where that is ``limited``."""
+
     async def check(
         request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
     ) -> Token:
@@ -63,7 +68,7 @@ def _needs(scope: Scope) -> Callable[..., Awaitable[Token]]:
         if token is None:
             said = "the token is not valid" if credentials else "there is no token: send 'Authorization: Bearer …'"
             raise Problem(401, said, {"WWW-Authenticate": "Bearer"})
-        wait_s = asked.limit.take(token.name)
+        wait_s = asked.limit.take(token.name) if limited else 0.0
         if wait_s:
             raise Problem(429, "too many requests for one token", {"Retry-After": str(math.ceil(wait_s))})
         if not token.may(scope):
@@ -74,7 +79,6 @@ def _needs(scope: Scope) -> Callable[..., Awaitable[Token]]:
 
 
 Asked = Annotated[Service, Depends(_service)]
-Reader = Annotated[Token, Depends(_needs("read"))]
-Submitter = Annotated[Token, Depends(_needs("submit"))]
-Manager = Annotated[Token, Depends(_needs("manage"))]
-Notifier = Annotated[Token, Depends(_needs("events"))]
+Reader = Annotated[Token, Depends(needs("read"))]
+Submitter = Annotated[Token, Depends(needs("submit"))]
+Manager = Annotated[Token, Depends(needs("manage"))]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from producer import letters
 from producer.api.auth import Asked, Manager, Reader, Submitter, may_see
+from producer.api.examples import JOB, PAGE, answers
 from producer.api.problems import Problem, documented
 from producer.api.sources import check_source
 from producer.inputs import resolve
@@ -53,9 +54,9 @@ class NewJob(BaseModel):
     "",
     status_code=201,
     responses={
-        **documented(409, 422),
+        **documented(400, 409, 413, 422),
         200: {"model": JobInfo, "description": "The job was there already.", "headers": _LOCATION},
-        201: {"headers": _LOCATION},
+        201: {**answers(201, JOB)[201], "headers": _LOCATION},
     },
 )
 def create(new: NewJob, asked: Asked, token: Submitter, response: Response) -> JobInfo:
@@ -81,7 +82,7 @@ def create(new: NewJob, asked: Asked, token: Submitter, response: Response) -> J
     return _created(response, info)
 
 
-@router.get("", responses=documented(422))
+@router.get("", responses={**documented(422), **answers(200, PAGE)})
 def list_jobs(
     asked: Asked,
     token: Reader,
@@ -95,7 +96,7 @@ def list_jobs(
     return asked.fleet.list_jobs(state=state, search=search, submitter=submitter, limit=limit, cursor=cursor)
 
 
-@router.get("/{job_id}", responses=documented(404, 422))
+@router.get("/{job_id}", responses={**documented(404, 422), **answers(200, JOB)})
 def get(job_id: AnId, asked: Asked, token: Reader) -> JobInfo:
     """Where a job stands."""
     return asked.seen(token, job_id)

@@ -1,7 +1,7 @@
 """How often a token may ask, how large a request may be."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,19 +31,23 @@ class RateLimit:
 
 
 class SmallBodies:
-    """Refuses requests of more than `MOST_BYTES`, whether they say so beforehand or not."""
+    """Refuses requests of more than `MOST_BYTES`, whether they say so beforehand or not.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    Some paths may take more: `larger` has the most bytes of each.
+    """
+
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
+        self._app, self._larger = app, larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most = self._larger.get(scope["path"], MOST_BYTES)
         said = dict(scope["headers"]).get(b"content-length", b"0")
-        if not said.isdigit() or int(said) > MOST_BYTES:
-            await answer(413, _TOO_LARGE)(scope, receive, send)
+        if not said.isdigit() or int(said) > most:
+            await answer(413, _too_large(most))(scope, receive, send)
             return
         got = 0
 
@@ -51,11 +55,12 @@ class SmallBodies:
             nonlocal got
             message = await receive()
             got += len(message.get("body", b""))
-            if got > MOST_BYTES:
-                raise Problem(413, _TOO_LARGE)
+            if got > most:
+                raise Problem(413, _too_large(most))
             return message
 
         await self._app(scope, counted, send)
 
 
-_TOO_LARGE = f"a request has at most {MOST_BYTES} bytes: videos are uploaded to object storage, see POST /v1/uploads"
+def _too_large(most: int) -> str:
+    return f"a request has at most {most} bytes here: videos are uploaded to object storage, see POST /v1/uploads"

@@ -11,18 +11,17 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from schema.errors import ConfigurationError, ModelError, PosefleetError, SourceMissing, TransientError
+from schema.errors import PosefleetError, SourceMissing, TransientError
 
 log = logging.getLogger("posefleet")
 
 MEDIA_TYPE = "application/problem+json"
 _AWAY_S = 5
-_STATUS: tuple[tuple[type[PosefleetError], int], ...] = (
-    (SourceMissing, 404),
-    (ConfigurationError, 422),
-    (ModelError, 422),
-    (TransientError, 503),
-)
+_AWAY = {
+    "broker_unavailable": "Redis does not answer, or is full: ask again; what was accepted is not lost",
+    "storage_unavailable": "object storage does not answer: ask again",
+}
+"""What clients are told; the log knows more."""
 
 
 class Problem(HTTPException):
@@ -67,10 +66,14 @@ def tell_problems(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         return answer(422, _first(error.errors()))
 
+    @app.exception_handler(TransientError)
+    async def away(_: Request, error: TransientError) -> Response:
+        log.warning("a request could not be answered: %s", error)
+        return answer(503, _AWAY.get(error.reason, "not now: ask again"), {"Retry-After": str(_AWAY_S)})
+
     @app.exception_handler(PosefleetError)
     async def ours(_: Request, error: PosefleetError) -> Response:
-        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
-        return answer(status, str(error), {"Retry-After": str(_AWAY_S)} if status == 503 else None)
+        return answer(404 if isinstance(error, SourceMissing) else 422, str(error))
 
     @app.exception_handler(Exception)
     async def bug(_: Request, error: Exception) -> Response:

@@ -62,6 +62,10 @@ class TokenFile:
                 found = token
         return found
 
+    def holds(self, token: Token) -> bool:
+        """Whether a token is still valid."""
+        return token in self._current()
+
     def all(self) -> tuple[Token, ...]:
         """All tokens; none when there is no file.
 

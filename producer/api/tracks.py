@@ -10,6 +10,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
 from producer.api.auth import Asked, Reader
+from producer.api.examples import TRACKS as EXAMPLE
+from producer.api.examples import answers
 from producer.api.jobs import AnId
 from producer.api.problems import documented
 from producer.api.tables import FromS, Slice, ToS, read_slice
@@ -70,7 +72,7 @@ class AnglesOfTrack(BaseModel):
     t: list[float]
 
 
-@router.get("/{job_id}/tracks", response_model=Tracks, responses=documented(404, 422))
+@router.get("/{job_id}/tracks", response_model=Tracks, responses={**documented(404, 422), **answers(200, EXAMPLE)})
 def tracks(
     job_id: AnId,
     asked: Asked,

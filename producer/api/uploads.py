@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from producer.api.auth import Asked, Submitter
+from producer.api.examples import UPLOAD, answers
 from producer.api.problems import Problem, documented
 from producer.api.sources import uploads_of
 from producer.api.tokens import Token
@@ -114,7 +115,7 @@ class _Upload:
         return found
 
 
-@router.post("", status_code=201, responses=documented(422))
+@router.post("", status_code=201, responses={**documented(400, 413, 422), **answers(201, UPLOAD)})
 def begin(new: NewUpload, asked: Asked, token: Submitter) -> Upload:
     """Begin an upload; the URLs of its first parts."""
     most = int(asked.fleet.settings.max_source_gb * 1e9)
@@ -144,7 +145,7 @@ def parts(
     return PartLinks(parts=_links(asked, _Upload.of(upload_id, token), first))
 
 
-@router.post("/{upload_id}/complete", responses=documented(404, 422))
+@router.post("/{upload_id}/complete", responses=documented(400, 404, 413, 422))
 def complete(upload_id: UploadId, given: Parts, asked: Asked, token: Submitter) -> Uploaded:
     """Make a file of the parts; once it is there, the same again says so again."""
     upload = _Upload.of(upload_id, token)

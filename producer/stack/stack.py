@@ -19,7 +19,7 @@ from kombu.utils.url import maybe_sanitize_url
 from producer.api.tokens import SCOPES, TokenFile
 from producer.stack.addresses import Addresses, read_addresses, state_file, write_private
 from producer.stack.process import Child, Command, answers, free_port
-from producer.stack.servers import redis_command, s3_command
+from producer.stack.servers import redis_command, s3_command, webhook
 from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH
 from schema.settings import Settings
 from workers.storage.progress import Progress
@@ -99,6 +99,7 @@ class Stack:
         settings = self._settings
         redis_url, s3_endpoint = settings.redis_url, settings.s3_endpoint
         key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+        api = f"http://127.0.0.1:{free_port(_API_PORT, self._taken)}"
         if "redis_url" not in settings.model_fields_set:
             port = free_port(_REDIS_PORT, self._taken)
             password = _credentials(settings.data_dir)[1]
@@ -109,9 +110,8 @@ class Stack:
             key_id, secret = _credentials(settings.data_dir)
             port = free_port(_S3_PORT, self._taken)
             s3_endpoint = f"http://127.0.0.1:{port}"
-            self._run(s3_command(settings.data_dir, port, self._taken, key_id, secret))
+            self._run(s3_command(settings.data_dir, port, self._taken, key_id, secret, webhook(settings, api)))
         flower = f"http://127.0.0.1:{free_port(_FLOWER_PORT, self._taken)}"
-        api = f"http://127.0.0.1:{free_port(_API_PORT, self._taken)}"
         token = TokenFile(settings.tokens_file).create("local", SCOPES, replace=True)
         self.addresses = Addresses(redis_url, s3_endpoint, key_id, secret, flower, api, token)
         self._servers = len(self._children)

@@ -1,16 +1,16 @@
-"""Fixtures of the fault matrix, and its table at the end of a run."""
+"""Fixtures of the fault matrix."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import pyarrow as pa
 import pytest
 
 from schema.messages import ModelIdentity
 from tests.faults.ground import Ground
-from tests.faults.rows import ALL, SEEDS, Line, Record, line_of
+from tests.faults.rows import ALL, PROPERTY, SEEDS, Record, line_of
 from tests.support.media import CLIP, beginning
 
-_LINES = pytest.StashKey[list[Line]]()
 _RECORD = pytest.StashKey[Record]()
 
 
@@ -34,16 +34,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if item.get_closest_marker("fault_row") and (report.when == "call" or report.outcome != "passed"):
         figures = item.stash[_RECORD].figures if _RECORD in item.stash else []
-        item.config.stash.setdefault(_LINES, []).append(line_of(item, report, figures))
+        report.user_properties.append((PROPERTY, asdict(line_of(item, report, figures))))
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table."""
-    if lines := config.stash.get(_LINES, []):
-        terminalreporter.section("fault matrix")
-        for line in sorted(lines, key=lambda each: (each.number, each.test)):
-            terminalreporter.write_line(str(line))
 
 
 @pytest.fixture(scope="package")

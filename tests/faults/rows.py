@@ -12,6 +12,8 @@ SEEDS = int(os.environ.get("POSEFLEET_FAULTS_SEEDS", "1"))
 #: Measured times may be this much longer where other work shares the cores.
 SLACK = 1.0 if ALL else 3.0
 NOT_YET = "not yet: "
+PROPERTY = "fault matrix"
+"""Of reports, with a line of the table."""
 
 
 def row(number: int, fault: str, *, ci: bool = False, patience_s: float = 240) -> Any:
@@ -96,6 +98,24 @@ def line_of(item: pytest.Item, report: pytest.TestReport, figures: list[str]) ->
         errors = [text.removeprefix("E").strip() for text in last if text.startswith("E ")]
         said = "; ".join(filter(None, [said, (errors or last)[0][:200]]))
     return Line(*marker.args, test=item.name, result=result, seconds=report.duration, figures=said)
+
+
+class Table:
+    """Collects the lines, also of tests that ran in other processes, and prints them."""
+
+    def __init__(self) -> None:
+        self._lines: list[Line] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a line out of a report."""
+        self._lines += [Line(**line) for name, line in report.user_properties if name == PROPERTY]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The table."""
+        if self._lines:
+            terminalreporter.section("fault matrix")
+        for line in sorted(self._lines, key=lambda each: (each.number, each.test)):
+            terminalreporter.write_line(str(line))
 
 
 class Stopwatch:

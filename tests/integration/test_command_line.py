@@ -63,7 +63,7 @@ def test_enqueue_status_results_cancel(stack: Stack, tmp_path: Path):
     (entry,) = json.loads(accepted.stdout)
     shown = posefleet("status", entry["job_id"], "--json", **where)
     assert json.loads(shown.stdout)[0]["state"] == "failed"
-    watched = posefleet("status", entry["job_id"], "--watch", **where)
+    watched = posefleet("watch", entry["job_id"], **where)
     assert watched.returncode == 1
     assert "there is no s3://posefleet/not-there.mp4" in watched.stdout
     fetched = posefleet("results", entry["job_id"], "--out", tmp_path / "r", **where)
@@ -86,7 +86,7 @@ def data_of(stack: Stack) -> dict[str, str]:
         ),
         (["run", CLIP, "--out", "o", "--input-size", "100"], "--input-size 100: a multiple of 32 from 128 to 768"),
         (["run", CLIP, "--out", "o", "--refine", "much"], "--refine much: off, lightning or thunder"),
-        (["status"], "no stack is running in"),
+        (["jobs"], "no stack is running in"),
     ],
     ids=["a path to enqueue", "a missing file", "a size out of range", "an unknown value", "no stack"],
 )
@@ -107,7 +107,7 @@ def test_an_unknown_model_names_the_known_ones_before_anything_starts(tmp_path, 
 
 
 def test_a_setting_out_of_range_names_the_variable():
-    done = posefleet("status", POSEFLEET_MODEL_BATCH="none")
+    done = posefleet("jobs", POSEFLEET_MODEL_BATCH="none")
     assert done.returncode == 2
     assert done.stderr.startswith("posefleet: POSEFLEET_MODEL_BATCH='none': Input should be a valid integer")
 

@@ -83,12 +83,12 @@ def test_the_cut_does_not_show_in_refined_tracks(fleet, short):
 
 
 def test_what_cannot_work_is_refused_before_anything_is_queued(fleet, short):
-    before = len(fleet.jobs())
+    before = len(list(fleet.jobs()))
     with pytest.raises(ModelError, match="unknown model nope: give multipose-lightning, singlepose-lightning"):
         fleet.enqueue(short, model="nope")
     with pytest.raises(ConfigurationError, match="follows one person by itself"):
         fleet.enqueue(short, Options.checked(quality="best"), model="singlepose-thunder")
-    assert len(fleet.jobs()) == before
+    assert len(list(fleet.jobs())) == before
 
 
 @pytest.fixture(scope="module")
@@ -179,8 +179,8 @@ def test_damaged_weights_are_noticed_before_anything_is_queued(fleet, short, tmp
     body = bytearray(trunk.read_bytes())
     body[len(body) // 2] ^= 1
     trunk.write_bytes(body)
-    before = len(fleet.jobs())
+    before = len(list(fleet.jobs()))
     other = Fleet(fleet.settings.model_copy(update={"cache_dir": tmp_path}))
     with pytest.raises(ModelError, match=r"trunk.tflite is damaged: delete .* and run 'posefleet model pull'"):
         other.enqueue(short)
-    assert len(fleet.jobs()) == before
+    assert len(list(fleet.jobs())) == before

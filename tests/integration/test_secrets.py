@@ -69,7 +69,7 @@ def test_a_wrong_address_is_refused_without_being_told(url, monkeypatch):
     with pytest.raises(ConfigurationError) as caught:
         Settings.read()
     assert "tops3cret" not in str(caught.value)
-    ran = posefleet("status", POSEFLEET_REDIS_URL=url)
+    ran = posefleet("jobs", POSEFLEET_REDIS_URL=url)
     assert ran.returncode == 2
     assert "POSEFLEET_REDIS_URL is no address" in ran.stderr
     assert "tops3cret" not in ran.stdout + ran.stderr
@@ -78,5 +78,5 @@ def test_a_wrong_address_is_refused_without_being_told(url, monkeypatch):
 def test_a_wrong_secret_is_not_told(fleet: Fleet):
     other = Fleet(fleet.settings.model_copy(update={"s3_secret_access_key": "tops3cret"}))
     with pytest.raises(PosefleetError) as caught:
-        other.jobs()
+        other.job("some")
     assert "tops3cret" not in str(caught.value)

@@ -24,6 +24,8 @@ _MOST_SKEW_S = 300
 _PASSING = frozenset({408, 409, 429})
 """A timeout, somebody else writing the same object just now, too many requests."""
 _PART = 16 << 20
+_CONNECTIONS = 32
+"""That are kept."""
 _BROKEN_OFF = (ResponseStreamingError, IncompleteReadError)
 _MORE_TRIES = 3
 
@@ -41,6 +43,7 @@ def connect(settings: Settings, endpoint: str | None) -> Any:
             connect_timeout=min(5, settings.s3_timeout_s),
             read_timeout=settings.s3_timeout_s,
             retries={"max_attempts": 5, "mode": "standard"},
+            max_pool_connections=_CONNECTIONS,
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             s3={"addressing_style": "path"} if endpoint else None,
