@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from producer import Fleet
 from producer.inputs import upload
@@ -121,11 +121,14 @@ def test_styles_and_smoothing_change_the_drawing(opened: Open, done: str):
 
 def test_the_keyboard_does_what_the_mouse_does(opened: Open, done: str):
     tab = opened()
-    tab.show_job(done, BOTH_S)
-    page, both = tab.page, tab.inked()
+    page = tab.page
+    page.reload()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    tab.show_job(done, BOTH_S)
+    both = tab.inked()
     page.keyboard.press(".")
     assert tab.time() == pytest.approx(BOTH_S + FRAME_S, abs=0.5 * FRAME_S)
     page.keyboard.press(",")
@@ -202,6 +205,34 @@ def test_a_token_is_taken_out_of_the_address_and_asked_for_where_it_is_wrong(ope
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
     tab.errors[:] = [said for said in tab.errors if "401" not in said]
+
+
+def test_search_and_state_choose_among_the_jobs(opened: Open, done: str):
+    page = opened().page
+    page.get_by_label("Search jobs").fill(done)
+    expect(page.locator(".jobs li")).to_have_count(1)
+    page.get_by_label("State").select_option("failed")
+    expect(page.get_by_text("No job matches.")).to_be_visible()
+
+
+def test_a_part_that_breaks_off_is_sent_again_and_a_job_without_events_is_asked_about(opened: Open, stack: Stack):
+    tab = opened()
+    broken: list[str] = []
+
+    def break_once(route: Route) -> None:
+        if broken or route.request.method != "PUT":
+            return route.continue_()
+        broken.append(route.request.url)
+        return route.abort()
+
+    tab.page.route(f"{stack.addresses.s3_endpoint}/**", break_once)
+    tab.page.route("**/events", lambda route: route.abort())
+    with tab.page.expect_response(lambda answer: answer.url.endswith("/v1/jobs")) as created:
+        tab.page.locator("#files").set_input_files(CLIP)
+    tab.page.locator(f"a[href='#/jobs/{created.value.json()['job_id']}']").click()
+    expect(tab.page.locator(".head .badge")).to_have_text("Succeeded", timeout=60_000)
+    assert len(broken) == 1
+    tab.errors[:] = [said for said in tab.errors if "ERR_FAILED" not in said]
 
 
 def test_a_job_is_deleted_only_when_the_answer_is_yes(opened: Open, fleet: Fleet):

@@ -2,6 +2,7 @@
 
 const COUNT = new Intl.NumberFormat("en");
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
@@ -27,7 +28,7 @@ export function bytes(size) {
 /** How long ago, in one unit. */
 export function ago(seconds) {
   const past = Date.now() / 1000 - seconds;
-  if (past > 7 * 86400) return when(seconds).split(",").slice(0, 2).join(",");
+  if (past > 7 * 86400) return DAY.format(seconds * 1000);
   for (const [unit, length] of UNITS) if (past >= length) return AGO.format(-Math.floor(past / length), unit);
   return past < 10 ? "just now" : `${Math.floor(past)} sec. ago`;
 }
@@ -42,7 +43,7 @@ export function span(seconds) {
 
 /** Last part of an S3 URI, and what comes before it. */
 export function parts(uri) {
-  const path = decodeURI(uri.replace("%", "%25")).replace("%25", "%").replace(/^s3:\/\//, "").replace(/\/$/, "");
+  const path = uri.replace(/^s3:\/\//, "").replace(/\/$/, "");
   const at = path.lastIndexOf("/");
   return { name: path.slice(at + 1), folder: path.slice(0, at) };
 }

@@ -15,10 +15,12 @@ export async function showJob(main, id, signal) {
   const body = h("div", { class: "body", "aria-busy": "true" });
   main.append(h("a", { class: "crumb", href: "#/" }, icon("left"), "All jobs"), head, body);
   const progress = new Progress();
-  let said = -1;
+  let said = -1, headed = "";
   const news = (job) => {
     document.title = `${parts(job.uri).name} – posefleet`;
-    head.replaceChildren(...heading(job));
+    const facts = JSON.stringify([job.state, job.frames, job.tracks, job.ended_s]);
+    if (facts !== headed) renew(head, heading(job));
+    headed = facts;
     if (ended(job)) return;
     if (!progress.element.isConnected) body.replaceChildren(progress.element, h("p", { class: "muted small" }, "The result appears here as soon as the job has ended."));
     progress.show(job);
@@ -40,6 +42,13 @@ export async function showJob(main, id, signal) {
   } catch (error) {
     if (!signal.aborted) body.replaceChildren(h("section", { class: "card notice bad", role: "alert" }, h("p", {}, error.status === 404 ? "There is no such job, or it is somebody else's." : `This job cannot be shown: ${error.message}`)));
   }
+}
+
+/** Put new children in place of the old ones; a focus on the button stays on the button. */
+function renew(head, children) {
+  const focused = head.contains(document.activeElement);
+  head.replaceChildren(...children);
+  if (focused) head.querySelector("button").focus();
 }
 
 function heading(job) {

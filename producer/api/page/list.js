@@ -58,8 +58,9 @@ class List {
     try {
       const page = await get(this.query(), this.signal);
       if (mine !== this.asked) return;
-      this.show(page.jobs, this.rows.size > page.jobs.length && this.wanted > MOST);
-      if (this.wanted <= MOST) this.turn(page.cursor);
+      const all = this.wanted <= MOST;
+      this.show(page.jobs, { keep: !all });
+      if (all) this.turn(page.cursor);
     } catch (error) {
       if (!this.signal.aborted) this.say(`The list cannot be loaded: ${error.message}`);
     }
@@ -72,7 +73,7 @@ class List {
     if (!page) return;
     this.asked++;
     this.wanted = this.rows.size + page.jobs.length;
-    this.show(page.jobs, true);
+    this.show(page.jobs, { keep: true, last: this.items.lastElementChild });
     this.turn(page.cursor);
     this.rows.get(page.jobs[0]?.job_id)?.link.focus();
   }
@@ -82,18 +83,19 @@ class List {
     this.more.hidden = !cursor;
   }
 
-  /** Rows of `jobs`, those that are there moved and changed only where they must be. */
-  show(jobs, keep) {
+  /** Rows of `jobs` after the row `last`, or from the top; others go unless they are to be kept. What stands right stays, as moving takes the focus. */
+  show(jobs, { keep, last = null }) {
     const known = new Set(jobs.map((job) => job.job_id));
     for (const [id, row] of this.rows) if (!keep && !known.has(id)) { row.element.remove(); this.rows.delete(id); }
-    let before = keep ? this.items.lastElementChild : null;
+    const more = last !== null;
     for (const job of jobs) {
-      const row = this.rows.get(job.job_id) ?? new JobRow();
+      const old = this.rows.get(job.job_id), row = old ?? new JobRow();
       row.show(job);
-      const place = before ? before.nextElementSibling : this.items.firstElementChild;
-      if (!(keep && this.rows.has(job.job_id)) && row.element !== place) this.items.insertBefore(row.element, place);
       this.rows.set(job.job_id, row);
-      if (!keep || before?.nextElementSibling === row.element) before = row.element;
+      if (more && old) continue;
+      const place = last ? last.nextElementSibling : this.items.firstElementChild;
+      if (row.element !== place) this.items.insertBefore(row.element, place);
+      last = row.element;
     }
     this.busy = [...this.rows.values()].some((row) => !ended(row.job));
     const filtered = this.search.value.trim() || this.state.value;

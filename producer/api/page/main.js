@@ -48,5 +48,5 @@ function askForToken(why) {
 document.addEventListener("token-refused", () => { remember(null); askForToken("This token is not valid, or no longer."); });
 leave.addEventListener("click", () => { remember(null); show(); });
 document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
-addEventListener("hashchange", () => { show(); scrollTo(0, 0); });
+addEventListener("hashchange", () => { show(); scrollTo(0, 0); if (token()) main.focus(); });
 show();

@@ -6,18 +6,20 @@ import { clock, counted } from "./format.js";
 
 export const SPEEDS = [0.25, 0.5, 0.75, 1, 1.5, 2];
 const TOLD_MS = 500;
+const EXPIRED_MS = 60000;
 
 /** Plays `sources` {original, annotated} and tells `listeners` the time of every frame shown. */
 export class Player {
-  constructor(sources, tracks, manifest, renew) {
+  constructor(sources, tracks, manifest, renew, signal) {
     this.sources = sources;
     this.tracks = tracks;
     this.renew = renew;
+    this.signal = signal;
     this.view = "original";
     this.styles = new Set(["skeleton", "numbers"]);
     this.hidden = new Set();
     this.listeners = [];
-    this.failed = new Set();
+    this.failed = new Map();
     this.time = this.pictured = 0;
     this.duration = manifest.duration_s || 0;
     this.build(manifest);
@@ -68,7 +70,7 @@ export class Player {
 
   everyTick() {
     if (!this.video.paused) this.shown(this.video.currentTime);
-    requestAnimationFrame(() => this.everyTick());
+    if (!this.signal.aborted) requestAnimationFrame(() => this.everyTick());
   }
 
   measured() {
@@ -88,15 +90,17 @@ export class Player {
     this.redraw();
   }
 
+  /** Links expire, so they are renewed first; what breaks again soon cannot be played. */
   async broke() {
-    if (!this.failed.has(this.view)) {
-      this.failed.add(this.view);
+    const before = this.failed.get(this.view) ?? -Infinity, now = performance.now();
+    this.failed.set(this.view, now);
+    if (now - before > EXPIRED_MS) {
       await this.renew();
       return this.load(this.view);
     }
     const other = this.view === "original" && this.sources.annotated && !this.failed.has("annotated");
     this.trouble.hidden = false;
-    this.trouble.textContent = other ? "This browser cannot play the original's format. This is the annotated video." : "This browser cannot play the video.";
+    this.trouble.textContent = other ? "The original cannot be played here. This is the annotated video." : "This browser cannot play the video.";
     if (other) this.element.dispatchEvent(new CustomEvent("fallback"));
   }
 

@@ -34,7 +34,7 @@ function watching(columns, job, manifest, files, answer, signal) {
     if (fresh) Object.assign(sources, { original: fresh.source_url, annotated: url(fresh.results) });
   };
   const tracks = new Tracks(job.job_id, manifest, signal, () => { people.measure(); player.tell(); });
-  const player = new Player(sources, tracks, manifest, renew);
+  const player = new Player(sources, tracks, manifest, renew, signal);
   const people = new People(player, tracks, manifest);
   const view = new ViewPanel(player, tracks);
   const main = [player.element, people.element];

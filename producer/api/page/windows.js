@@ -1,6 +1,9 @@
 // What the API has for a stretch of time, fetched ahead and kept for a while.
 
+import { pause } from "./dom.js";
+
 const KEPT = 8;
+const AGAIN_MS = 3000;
 
 /** Windows of `length` seconds. `fetchRange(from, to)` resolves to a window's value; `changed` is told when one is there. */
 export class Windows {
@@ -39,9 +42,11 @@ export class Windows {
       }
       this.changed();
     } catch (error) {
-      if (error.name !== "AbortError") setTimeout(() => this.waiting.delete(number), 3000);
-      return;
+      if (error.name === "AbortError" || error.status < 500) return;
+      await pause(AGAIN_MS);
+      setTimeout(() => this.load(number));
+    } finally {
+      this.waiting.delete(number);
     }
-    this.waiting.delete(number);
   }
 }
