@@ -87,7 +87,7 @@ export class Angles {
     const [low, high] = limits(series.flatMap((one) => one.values));
     this.drawing.setAttribute("viewBox", `${from} ${-high} ${to - from} ${high - low}`);
     this.drawing.setAttribute("aria-label", `${title(this.joint.value)} of person ${this.person.value} in degrees, ${clock(from)} to ${clock(to)}`);
-    const step = high - low > 180 ? 90 : high - low > 90 ? 45 : 30;
+    const step = high - low > 240 ? 90 : high - low > 120 ? 45 : 30;
     const levels = Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, index) => (Math.ceil(low / step) + index) * step);
     const grid = levels.map((level) => svg("line", { class: level ? "grid" : "grid zero", x1: from, x2: to, y1: -level, y2: -level, "vector-effect": "non-scaling-stroke" }));
     this.drawing.replaceChildren(...grid, ...series.map((one) => svg("path", { class: `curve ${side(one.name)}`, d: path(one), "vector-effect": "non-scaling-stroke" })));

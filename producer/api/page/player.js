@@ -7,6 +7,7 @@ import { clock, counted } from "./format.js";
 export const SPEEDS = [0.25, 0.5, 0.75, 1, 1.5, 2];
 const TOLD_MS = 500;
 const EXPIRED_MS = 60000;
+const ROUNDING = 0.006;
 
 /** Plays `sources` {original, annotated} and tells `listeners` the time of every frame shown. */
 export class Player {
@@ -177,6 +178,7 @@ export class Player {
   redraw() {
     const width = Math.round(this.stage.clientWidth * devicePixelRatio), height = Math.round(this.stage.clientHeight * devicePixelRatio);
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    this.stage.classList.toggle("snug", Math.abs((width * this.tracks.size.height) / (height * this.tracks.size.width) - 1) < ROUNDING);
     const context = this.canvas.getContext("2d");
     this.waiting.hidden = this.view !== "original" || this.tracks.ready(this.pictured);
     if (this.view !== "original") return context.clearRect(0, 0, width, height);
