@@ -82,7 +82,7 @@ pictures: $(VENV)/.ready-dev setup ## Take the README's pictures of the page (ne
 lock: ## Pin all requirements with hashes (needs uv; .venv's is used).
 	$(LOCK) --extra cpu --extra local pyproject.toml -o requirements/cpu.txt
 	$(LOCK) --extra gpu --extra local -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
-	$(LOCK) --extra local --extra notebook --extra dev -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
+	$(LOCK) --extra local --extra notebook --extra otel --extra dev -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 
 clean: ## Remove the environment and everything built.

@@ -29,6 +29,7 @@ from workers.storage.port import ObjectInfo
 from workers.storage.progress import Progress
 from workers.storage.records import accept, end_early, purge, read_job
 from workers.storage.s3 import S3Store
+from workers.telemetry import tracing
 
 _POLL_S = 0.2
 _PAGE = 500
@@ -160,6 +161,8 @@ class Fleet:
             BrokerUnavailable: it took nothing for `patience_s`.
         """
         self._patiently(lambda: self._start(jobs))
+        for job in jobs:
+            tracing.enqueued(job.job_id, job.source.uri, job.created_s)
 
     def _start(self, jobs: Sequence[VideoJob]) -> None:
         self.catalog.add(jobs)

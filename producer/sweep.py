@@ -108,6 +108,7 @@ class Sweeper:
             findings.folders = clear_work()
             if every or time.time() - self._cleaned_s > _DAILY_S:
                 self._clean(findings)
+            self._fleet.ledger.note_sweep()
             return findings
 
     def _send_lost(self, findings: Findings) -> None:

@@ -242,6 +242,11 @@ class LedgerKeys:
     channel = "posefleet:ended"
     """Tells workers the ids of jobs that have ended."""
 
+    workers = "posefleet:workers"
+    """Sorted set of workers (name, queues, processes), by the time they last showed up."""
+    swept = "posefleet:swept"
+    """When a sweep last ended."""
+
     @staticmethod
     def waiting(step: str, lane: str = "") -> str:
         """Sorted set of units whose message was sent, by the time from which it should be on that lane."""

@@ -1,6 +1,7 @@
 """All settings, read from the environment in one place. Units stand in the names."""
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -74,6 +75,14 @@ class Settings(BaseSettings):
     )
     watch_options: str = Field("{}", description='their options, as JSON: `{"quality": "best"}`')
     watch_interval_s: float = Field(300.0, gt=0, description="from one listing of the watched prefixes to the next")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="each worker serves Prometheus metrics at this port; none: no metrics"
+    )
+    metrics_host: str = Field("127.0.0.1", description="address that metrics are served at; `0.0.0.0` for all")
+    log_format: str = Field("text", pattern="^(text|json)$", description="text, or json: one object per line")
+    flower_basic_auth: str | None = Field(
+        None, repr=False, description="user:password of the local stack's Flower; none: made up once"
+    )
     soft_shutdown_s: float = Field(20.0, ge=0, description="time for running tasks after SIGTERM")
     cache_dir: Path = Field(
         default_factory=lambda: _folder("XDG_CACHE_HOME", ".cache"), description="models and compiled code"
@@ -123,6 +132,7 @@ class Settings(BaseSettings):
                 "and that less than POSEFLEET_VISIBILITY_TIMEOUT_S"
             )
         _check_address(settings.redis_url)
+        _check_auth(settings.flower_basic_auth)
         return settings
 
     @property
@@ -145,6 +155,12 @@ def _check_address(url: str) -> None:
         raise ConfigurationError(
             "POSEFLEET_REDIS_URL is no address of a Redis server: give redis://[:password@]host:port/number"
         )
+
+
+def _check_auth(pair: str | None) -> None:
+    """Refuse what is no user and password, without telling what it is."""
+    if pair is not None and re.fullmatch(r"[^:,]+:[^,]+", pair) is None:
+        raise ConfigurationError("POSEFLEET_FLOWER_BASIC_AUTH is no user:password; neither may hold a comma")
 
 
 @cache

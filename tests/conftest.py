@@ -116,7 +116,7 @@ def stack(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "POSEFLEET_TASK_LIMIT_S": "20",
         "POSEFLEET_VISIBILITY_TIMEOUT_S": str(VISIBILITY_S),
         "POSEFLEET_WATCH": "s3://posefleet/watched/",
-        "FLOWER_UNAUTHENTICATED_API": "true",
+        "POSEFLEET_METRICS_PORT": "29808",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in changed.items():

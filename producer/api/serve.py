@@ -1,7 +1,6 @@
 """Serve the application by uvicorn."""
 
 import gc
-import logging
 
 import uvicorn
 
@@ -9,6 +8,7 @@ from producer.api.app import make_app
 from producer.fleet import Fleet
 from producer.models import models_for
 from schema.options import Options
+from workers.telemetry import logs
 
 _GRACE_S = 3
 
@@ -22,7 +22,7 @@ def serve(fleet: Fleet, host: str, port: int) -> None:
         ModelError: the fleet's model has not been pulled here, so no job could be accepted.
     """
     models_for(fleet.settings, None, Options())
-    logging.basicConfig(level=logging.INFO, format="[%(asctime)s: %(levelname)s] %(message)s")
+    logs.set_up("api")
     app = make_app(fleet)
     _forget_garbage()
     uvicorn.run(

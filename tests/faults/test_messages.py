@@ -18,7 +18,7 @@ from producer.events.webhook import router
 from producer.job import Job
 from producer.models import models_for
 from schema.messages import Source, VideoJob
-from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUES, TASK_INFER, TASK_SPLIT, TRACKS, JobKeys
+from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_STITCH, QUEUES, TASK_INFER, TASK_SPLIT, TRACKS, JobKeys
 from schema.options import Options
 from tests.faults.ground import Ground, until
 from tests.faults.oracle import check
@@ -63,7 +63,7 @@ def test_two_reducers_at_once(ground: Ground, undisturbed, record: Record, tmp_p
     ground.usual("infer-1", "infer-2")
     ground.start("planner", queues=QUEUE_PLAN)
     job = ground.job(batch_frames=20)
-    until(lambda: ground.redis.llen("posefleet:stitch"), WAIT_S, "not all batches are done")
+    until(lambda: ground.queued(QUEUE_STITCH), WAIT_S, "not all batches are done")
     store = S3Store(ground.settings(ground.fleet.settings.redis_url, ground.s3_proxy.endpoint))
     accepted, plan = read_job(store, job.job_id), read_plan(store, job.job_id)
     folders = [tmp_path / "one", tmp_path / "other"]

@@ -12,6 +12,8 @@ from schema.plan import FrameRange, Plan
 from schema.version import VERSION
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
+from workers.telemetry.measure import note
+from workers.telemetry.meters import JOBS
 
 
 @lru_cache(maxsize=4)
@@ -70,10 +72,20 @@ def accept_new(store: ObjectStore, job: VideoJob) -> bool:
 
 def end(store: ObjectStore, job: VideoJob, manifest: Manifest) -> None:
     """Publish the manifest of a job, unless it has one, and tidy up."""
-    _leave_notice(store, job)
-    store.put_new(JobKeys(manifest.job_id).manifest, manifest.to_json(), "application/json")
+    _publish(store, job, manifest)
     hit("publish.after_manifest", JobKeys(manifest.job_id).manifest)
     close(store, manifest.job_id)
+
+
+def _publish(store: ObjectStore, job: VideoJob, manifest: Manifest) -> None:
+    """Write a manifest; who comes first has ended the job.
+
+    A note whom to tell comes before it, so that whoever dies in between leaves one that waits.
+    """
+    if job.webhook:
+        store.put_new(JobKeys(job.job_id).notice, b"")
+    if store.put_new(JobKeys(manifest.job_id).manifest, manifest.to_json(), "application/json"):
+        note(JOBS, 1, manifest.state)
 
 
 def end_early(*, store: ObjectStore, job: VideoJob, state: State, error: Failure | None) -> None:
@@ -82,15 +94,8 @@ def end_early(*, store: ObjectStore, job: VideoJob, state: State, error: Failure
     The job stays among the open ones until nothing works on it any more, see `producer.sweep`.
     """
     manifest = Manifest.model_validate({**about(job), "state": state, "error": error})
-    _leave_notice(store, job)
-    store.put_new(JobKeys(job.job_id).manifest, manifest.to_json(), "application/json")
+    _publish(store, job, manifest)
     tidy(store, job.job_id)
-
-
-def _leave_notice(store: ObjectStore, job: VideoJob) -> None:
-    """Note whom to tell of the end, before the manifest says so: whoever dies in between leaves a notice that waits."""
-    if job.webhook:
-        store.put_new(JobKeys(job.job_id).notice, b"")
 
 
 def tidy(store: ObjectStore, job_id: str) -> int:

@@ -15,6 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Inc
 from schema.errors import ConfigurationError, PermanentError, SourceChanged, SourceMissing, StorageUnavailable
 from schema.settings import Settings
 from workers.storage.port import ObjectInfo
+from workers.telemetry.measure import note, spending
+from workers.telemetry.meters import CONFLICTS
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchBucket"})
 _EXISTS = frozenset({"412", "PreconditionFailed"})
@@ -91,7 +93,7 @@ class S3Store:
         return ObjectInfo(bucket, key, found["ETag"], found["ContentLength"], found["LastModified"].timestamp())
 
     def get(self, key: str) -> bytes:
-        with translated(f"s3://{self.bucket}/{key}"):
+        with spending("fetch"), translated(f"s3://{self.bucket}/{key}"):
             return self._body(Bucket=self.bucket, Key=key)
 
     def get_or_none(self, key: str) -> bytes | None:
@@ -101,7 +103,7 @@ class S3Store:
             return None
 
     def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
-        with translated(f"s3://{source.bucket}/{source.key}"):
+        with spending("fetch"), translated(f"s3://{source.bucket}/{source.key}"):
             try:
                 wanted = f"bytes={start}-{stop - 1}"
                 body = self._body(stop - start, Bucket=source.bucket, Key=source.key, Range=wanted, IfMatch=source.etag)
@@ -116,7 +118,7 @@ class S3Store:
         return body
 
     def put_new(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
-        with translated(f"s3://{self.bucket}/{key}"):
+        with spending("write"), translated(f"s3://{self.bucket}/{key}"):
             return self._conditional(
                 lambda: self._client.put_object(
                     Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
@@ -125,7 +127,7 @@ class S3Store:
 
     def put_new_file(self, key: str, path: Path, content_type: str, bucket: str | None = None) -> bool:
         bucket = bucket or self.bucket
-        with translated(f"s3://{bucket}/{key}"):
+        with spending("write"), translated(f"s3://{bucket}/{key}"):
             if path.stat().st_size <= _PART:
                 with path.open("rb") as body:
                     return self._conditional(
@@ -136,7 +138,7 @@ class S3Store:
             return self._conditional(lambda: self._put_parts(bucket, key, path, content_type))
 
     def download(self, key: str, path: Path) -> None:
-        with translated(f"s3://{self.bucket}/{key}"):
+        with spending("fetch"), translated(f"s3://{self.bucket}/{key}"):
             config = TransferConfig(max_concurrency=4)
             self._client.download_file(self.bucket, key, str(path), Config=config)
 
@@ -190,6 +192,7 @@ class S3Store:
             write()
         except ClientError as error:
             if code_of(error) in _EXISTS:
+                note(CONFLICTS, 1)
                 return False
             raise
         return True
