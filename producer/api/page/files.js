@@ -19,20 +19,28 @@ const WHAT = {
   "keypoints_coco.json": "Keypoints, COCO",
 };
 
+const MOST_OTHERS = 3;
+
 /** Links that are renewed before they expire. */
 export class Files {
   constructor(id, signal) {
     this.id = id;
     this.signal = signal;
     this.list = h("ul", { class: "files" });
-    this.element = h("section", { class: "card", "aria-labelledby": "files-title" }, h("h2", { id: "files-title" }, "Files"), this.list);
+    this.more = h("details", { hidden: true });
+    this.element = h("section", { class: "card", "aria-labelledby": "files-title" }, h("h2", { id: "files-title" }, "Files"), this.list, this.more);
     signal.addEventListener("abort", () => clearTimeout(this.timer));
   }
 
   /** Ask for the results and show them; the answer. */
   async load() {
     const answer = await get(`jobs/${this.id}/results`, this.signal);
-    this.list.replaceChildren(...answer.results.sort((a, b) => place(a) - place(b)).map(file));
+    const sorted = answer.results.sort((a, b) => place(a) - place(b));
+    const others = sorted.filter(({ name }) => !(name in WHAT));
+    const folded = others.length > MOST_OTHERS ? others : [];
+    this.list.replaceChildren(...sorted.filter((one) => !folded.includes(one)).map(file));
+    this.more.hidden = !folded.length;
+    this.more.replaceChildren(h("summary", {}, `${folded.length} more`), h("ul", { class: "files" }, folded.map(file)));
     this.element.hidden = !answer.results.length;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.load().catch(() => {}), Math.min(800 * answer.expires_s, 2 ** 31 - 1));
