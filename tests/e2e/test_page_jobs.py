@@ -1,4 +1,4 @@
-"""Jobs on the page, in Chromium with a whole fleet behind it: upload, progress, search, retry, cancel, delete, token."""
+"""Jobs on the page, in Chromium with a whole fleet behind it: upload, progress, search, retry, delete, token."""
 
 import pytest
 from playwright.sync_api import Route, expect
