@@ -36,7 +36,7 @@ demo: setup ## Process a real video on this machine, from upload to annotated vi
 	@$(BIN)/posefleet demo
 
 test: $(VENV)/.ready-dev setup ## Run all tests that need no measuring.
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --ignore=tests/benchmarks --durations=20 --durations-min=5
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --ignore=tests/benchmarks --durations=20 --durations-min=5
 
 faults: $(VENV)/.ready-dev setup ## All rows of the fault matrix and their table; ROWS="-k storm" for some, SEEDS=3, SOAK_S=180.
 	POSEFLEET_FAULTS_ALL=1 POSEFLEET_FAULTS_SEEDS=$(SEEDS) POSEFLEET_FAULTS_SOAK_S=$(SOAK_S) $(BIN)/python -m pytest tests/faults $(ROWS)

@@ -20,7 +20,6 @@ from workers.models.store import identity
 
 REQUIRE_ALL = bool(os.environ.get("POSEFLEET_TEST_REQUIRE_ALL"))
 VISIBILITY_S = 24
-_SHARED = ("whole_ground", "stack", "quiet_fleet", "telling")
 
 
 def skip_or_fail(why: str) -> None:
@@ -35,13 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Table())
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a fleet stay in one process, where tests run in several."""
-    for item in items:
-        used = getattr(item, "fixturenames", ())
-        if group := next((fixture for fixture in _SHARED if fixture in used), None):
-            item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Where tests run in several processes."""
+    from tests.support.sharing import ByFleet
+
+    return ByFleet(config, log)
 
 
 @pytest.fixture(scope="session")
