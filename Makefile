@@ -10,7 +10,7 @@ LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test faults lint format bench bench-render bench-long bench-bulk fuzz track-eval accuracy lock clean
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -55,6 +55,9 @@ format: $(VENV)/.ready-dev ## Put the code into shape.
 bench: $(VENV)/.ready-dev setup ## Measure the infer step beside its parts, an ideal pipeline and the tutorials' loop, in one run.
 	$(BIN)/python -W ignore -m tests.benchmarks.infer
 
+bench-api: $(VENV)/.ready-dev setup ## Status requests of the HTTP API: rate and p99.
+	$(BIN)/python -W ignore -m tests.benchmarks.api
+
 bench-render: $(VENV)/.ready-dev setup ## Measure rendering beside a loop that draws on RGB, on one core; PRESETS=--presets: of libx264.
 	$(BIN)/python -W ignore -m tests.benchmarks.render $(PRESETS)
 
@@ -76,7 +79,7 @@ accuracy: $(VENV)/.ready-dev setup ## COCO keypoint accuracy of presets and size
 lock: ## Pin all requirements with hashes (needs uv; .venv's is used).
 	$(LOCK) --extra cpu --extra local pyproject.toml -o requirements/cpu.txt
 	$(LOCK) --extra gpu --extra local -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
-	$(LOCK) --extra local --extra notebook --extra dev -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
+	$(LOCK) --extra local --extra notebook --extra otel --extra dev -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 
 clean: ## Remove the environment and everything built.

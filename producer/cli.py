@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from producer import cli_care, cli_enqueue, cli_fleet, cli_jobs, cli_local
+from producer import cli_api, cli_care, cli_enqueue, cli_events, cli_fleet, cli_jobs, cli_local
 from schema.errors import ConfigurationError, PosefleetError
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Keypoint tracks from videos, by a fleet.")
@@ -13,6 +13,8 @@ cli.add_typer(cli_enqueue.cli)
 cli.add_typer(cli_jobs.cli)
 cli.add_typer(cli_fleet.cli)
 cli.add_typer(cli_care.cli)
+cli.add_typer(cli_events.cli)
+cli.add_typer(cli_api.cli)
 
 
 def main() -> None:

@@ -1,15 +1,15 @@
 """Commands that look after a fleet: doctor, sweep, dead letters, delete."""
 
 import json
-import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from producer.cli_options import seconds_ago
-from producer.fleet import Fleet
+from producer.cli_options import seconds_ago, wait_for_end
+from producer.fleet import Fleet, reachable
 from schema.dead import DeadRecord
 from schema.errors import ConfigurationError
 
@@ -40,9 +40,32 @@ def doctor() -> None:
 def sweep() -> None:
     """Look after the fleet for ever; any number may run, one at a time is active."""
     from producer.sweep import run
+    from workers.telemetry import logs
 
-    logging.basicConfig(level=logging.INFO, format="[%(asctime)s: %(levelname)s] %(message)s")
+    logs.set_up("sweeper")
     run(Fleet())
+
+
+@cli.command()
+def metrics(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of http://…/metrics.")] = 9808,
+    host: Annotated[str | None, typer.Option(help="Address; default: POSEFLEET_METRICS_HOST.")] = None,
+) -> None:
+    """Serve Prometheus gauges of the whole fleet – outstanding work, open jobs, workers – until it is stopped."""
+    from workers.telemetry import fleet, logs, prometheus
+
+    logs.set_up("metrics")
+    settings = reachable()
+    try:
+        stop = prometheus.serve(fleet.registry(settings.redis_url), host or settings.metrics_host, port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"nothing can be served at port {port}: {error.strerror}; give another --port"
+        ) from error
+    print(f"http://{host or settings.metrics_host}:{port}/metrics", flush=True)
+    with suppress(KeyboardInterrupt):
+        wait_for_end()
+    stop()
 
 
 @dead_cli.command("list")

@@ -1,6 +1,5 @@
 """Commands on files of this machine: run, demo, inspect, track, export, up."""
 
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from producer.cli_options import BatchFrames, Force, Model, console, everything, finding, say, tracking
+from producer.cli_options import BatchFrames, Force, Model, console, everything, finding, say, tracking, wait_for_end
 from producer.fleet import Fleet
 from producer.models import models_for
 from producer.stack.stack import running_stack
@@ -43,7 +42,7 @@ def up() -> None:
         say(f"data    {settings.data_dir}\ncache   {settings.cache_dir}")
         with suppress(KeyboardInterrupt):
             say("posefleet is up; Ctrl-C stops it")
-            _wait()
+            wait_for_end()
         say("stopping (Ctrl-C again to stop hard)")
 
 
@@ -160,11 +159,3 @@ def prepared(model: str | None = None) -> Settings:
     for name in dict.fromkeys((settings.model, model or settings.model)):
         pull(name, settings.models_dir, say)
     return settings
-
-
-def _wait() -> None:
-    """Sleep until SIGINT or SIGTERM, which raise KeyboardInterrupt."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    while True:
-        time.sleep(3600)

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import signal
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -170,3 +171,11 @@ def _options(said: dict[str, Any]) -> Options:
     """The options that were given, the rest from their preset; raises `ConfigurationError`."""
     said = {**said, "formats": said.get("format") or None}
     return Options.checked(**{name: said.get(name) for name in Options.model_fields})
+
+
+def wait_for_end() -> None:
+    """Sleep until SIGINT or SIGTERM, which raise KeyboardInterrupt."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    while True:
+        time.sleep(3600)

@@ -25,9 +25,11 @@ from workers.storage.catalog import Catalog
 from workers.storage.ends import tell_ended
 from workers.storage.ledger import Ledger
 from workers.storage.outage import Outage
+from workers.storage.port import ObjectInfo
 from workers.storage.progress import Progress
 from workers.storage.records import accept, end_early, purge, read_job
 from workers.storage.s3 import S3Store
+from workers.telemetry import tracing
 
 _POLL_S = 0.2
 _PAGE = 500
@@ -58,6 +60,7 @@ class Fleet:
         submitter: str = "",
         priority: Priority = "auto",
         webhook: str = "",
+        found: ObjectInfo | None = None,
     ) -> "Job":
         """Accept the video at ``uri``. The same version of it with the same options is the same job.
 
@@ -70,6 +73,7 @@ class Fleet:
             submitter: who asks; submitters share the fleet evenly.
             priority: ``high`` goes before all that is not, ``auto`` means so for a submitter's first few jobs.
             webhook: URL that is told when the job has ended.
+            found: what a HEAD has just told of the video, so that it need not be asked again.
 
         Raises:
             ConfigurationError: ``uri`` is no S3 URI, or the options do not fit the model.
@@ -79,7 +83,7 @@ class Fleet:
         bucket, key = parse_uri(uri)
         chosen = options or Options()
         finder, refiner = models_for(self.settings, model, chosen)
-        info = self.store.head(key, bucket)
+        info = found or self.store.head(key, bucket)
         source = Source(bucket=bucket, key=key, etag=info.etag if info else "", size=info.size if info else 0)
         missing = info is None
         nonce = secrets.token_hex(8) if force or missing else ""
@@ -157,6 +161,8 @@ class Fleet:
             BrokerUnavailable: it took nothing for `patience_s`.
         """
         self._patiently(lambda: self._start(jobs))
+        for job in jobs:
+            tracing.enqueued(job.job_id, job.source.uri, job.created_s)
 
     def _start(self, jobs: Sequence[VideoJob]) -> None:
         self.catalog.add(jobs)

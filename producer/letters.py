@@ -47,6 +47,7 @@ def retry(fleet: Fleet, job_id: str) -> tuple[Job, int]:
         again_of=job_id,
         submitter=old.submitter,
         priority=old.priority,
+        webhook=old.webhook,
     )
     if accept(fleet.store, new):
         fleet.send(new.job_id, TASK_OF["split"], ["all"])

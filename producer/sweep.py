@@ -9,11 +9,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from producer import notify
+from producer.events.listing import Listing
 from producer.fleet import Fleet
 from producer.missing import missing
 from producer.standing import complete
-from schema.errors import MessageError, TransientError
-from schema.names import JOBS, OPEN, TASK_OF, JobKeys
+from schema.errors import MessageError, PermanentError, TransientError
+from schema.names import JOBS, OPEN, TASK_OF, UPLOADS, JobKeys
 from workers.storage.ends import tell_ended
 from workers.storage.records import close, purge, read_plan
 from workers.work import clear_work
@@ -22,7 +24,11 @@ log = logging.getLogger("posefleet")
 
 _STALE_S = 6 * 3600
 """After this an upload in parts, or a job that was begun to be accepted, is given up."""
+_STALE_UPLOAD_S = 7 * 86_400
+"""The same for uploads in parts by people, whose line may be slow."""
 _DAILY_S = 86_400
+_LISTING_S = 60.0
+"""Taking uploads that no event told of may take so long before sweeping goes on."""
 
 
 @dataclass
@@ -40,6 +46,8 @@ class Findings:
     """Jobs that had ended and were tidied up."""
     deleted: list[str] = field(default_factory=list)
     """Jobs deleted for their age."""
+    watched: list[str] = field(default_factory=list)
+    """What listing the watched prefixes found."""
     uploads: int = 0
     """Uploads in parts that were given up."""
     folders: int = 0
@@ -50,7 +58,7 @@ class Findings:
     @property
     def nothing(self) -> bool:
         """Whether everything was as it should be."""
-        found = (self.sent, self.closed, self.deleted, self.uploads, self.folders, self.errors)
+        found = (self.sent, self.closed, self.deleted, self.watched, self.uploads, self.folders, self.errors)
         return self.active and not any(found)
 
     def lines(self) -> list[str]:
@@ -61,6 +69,7 @@ class Findings:
         said += [f"sent again: {count} of {step}" for step, count in sorted(self.sent.items())]
         said += [f"closed: job {job_id} had ended" for job_id in self.closed]
         said += [f"deleted for its age: job {job_id}" for job_id in self.deleted]
+        said += self.watched
         said += [f"given up: {self.uploads} uploads in parts"] if self.uploads else []
         said += [f"removed: {self.folders} temporary folders"] if self.folders else []
         said += [f"not looked after: job {job_id}: {why}" for job_id, why in self.errors.items()]
@@ -73,7 +82,7 @@ class Sweeper:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._settings = fleet.settings
-        self._cleaned_s = 0.0
+        self._cleaned_s = self._listed_s = 0.0
 
     def sweep(self, *, every: bool = False) -> Findings:
         """Look once.
@@ -92,11 +101,14 @@ class Sweeper:
             every = self._fleet.ledger.restarted() or every
             self._send_lost(findings)
             self._compare(findings, every=every)
+            if self._settings.watch and (every or time.time() - self._listed_s > self._settings.watch_interval_s):
+                self._list(findings)
             if every or not self._fleet.catalog.is_whole():
                 complete(self._fleet.store, self._fleet.catalog)
             findings.folders = clear_work()
             if every or time.time() - self._cleaned_s > _DAILY_S:
                 self._clean(findings)
+            self._fleet.ledger.note_sweep()
             return findings
 
     def _send_lost(self, findings: Findings) -> None:
@@ -173,9 +185,20 @@ class Sweeper:
     def _has_ended(self, job_id: str) -> bool:
         return self._fleet.store.head(JobKeys(job_id).manifest) is not None
 
+    def _list(self, findings: Findings) -> None:
+        """Take uploads of which no event has told; what does not fit into one sweep is for the next."""
+        began_s = time.time()
+        try:
+            listed = Listing(self._fleet).look(_LISTING_S)
+            findings.watched, complete = listed.lines(), listed.complete
+        except PermanentError as error:
+            findings.watched, complete = [f"the watched prefixes are not listed: {error}"], True
+        self._listed_s = began_s if complete else 0.0
+
     def _clean(self, findings: Findings) -> None:
         """What needs looking at all there is: stale uploads, jobs past their time."""
-        findings.uploads = self._fleet.store.abort_uploads(JOBS, time.time() - _STALE_S)
+        abort, now = self._fleet.store.abort_uploads, time.time()
+        findings.uploads = abort(JOBS, now - _STALE_S) + abort(UPLOADS, now - _STALE_UPLOAD_S)
         if self._settings.retention_days is not None:
             before = time.time() - self._settings.retention_days * _DAILY_S
             findings.deleted = delete_older(self._fleet, before)
@@ -194,7 +217,8 @@ def delete_older(fleet: Fleet, before_s: float) -> list[str]:
 
 
 def run(fleet: Fleet) -> None:
-    """Sweep for ever, once in `sweep_interval_s`; servers that are away are waited for."""
+    """Sweep for ever, once in `sweep_interval_s`, and tell webhooks; servers that are away are waited for."""
+    notify.start(fleet)
     sweeper, away = Sweeper(fleet), False
     while True:
         try:

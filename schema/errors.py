@@ -8,6 +8,7 @@
     │   ├── DiskFull              this worker has no room for temporary files, another may
     │   ├── StorageUnavailable    the object store did not answer, or not in full
     │   ├── BrokerUnavailable     Redis did not answer
+    │   ├── QueueUnavailable      the queue of upload events did not answer
     │   └── FleetBusy             as much waits as Redis is meant to hold
     └── PermanentError            never retried; the job or the command says why
         ├── VideoError            the upload cannot be read as a video (``reason`` names the kind)
@@ -56,6 +57,12 @@ class BrokerUnavailable(TransientError):
     """Redis did not answer."""
 
     reason = "broker_unavailable"
+
+
+class QueueUnavailable(TransientError):
+    """The queue of upload events did not answer."""
+
+    reason = "queue_unavailable"
 
 
 class DiskFull(TransientError):

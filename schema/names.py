@@ -73,8 +73,21 @@ OPEN = "open/"
 LETTERS = "dead/"
 """Below it an empty object stands for every job with dead letters."""
 JOBS = "jobs/"
+TAKEN = "taken/"
+"""Below it a folder stands for every version of a video that enqueued itself; it outlives the job."""
+UPLOADS = "uploads/"
+"""Below it lie local files that were uploaded, those of the API's clients below their submitter."""
+NOTICES = "notify/"
+"""Below it an empty object stands for every job whose end somebody is still to be told."""
+OWN = (JOBS, OPEN, LETTERS, TAKEN, UPLOADS, NOTICES)
+"""What the fleet keeps in its bucket for itself."""
 WHOLE = "all"
 """The one unit of a step of the whole job."""
+
+
+def taken_key(version: str) -> str:
+    """Says which job a version of a video became by itself."""
+    return f"{TAKEN}{version}/job"
 
 
 @dataclass(frozen=True)
@@ -143,6 +156,11 @@ class JobKeys:
         """Stands while the job has dead letters."""
         return f"{LETTERS}{self.job_id}"
 
+    @property
+    def notice(self) -> str:
+        """Stands from just before the job ends until its webhook has been told."""
+        return f"{NOTICES}{self.job_id}"
+
     def stitched(self) -> str:
         """Facts of the stitch step: written after the tracks, so its presence says that they are complete."""
         return f"{self.prefix}stitched.json"
@@ -193,6 +211,23 @@ class ProgressKeys:
         return f"posefleet:job:{self.job_id}:times"
 
 
+@dataclass(frozen=True)
+class NoticeKeys:
+    """Redis keys of telling a webhook that a job has ended."""
+
+    job_id: str
+
+    @property
+    def held(self) -> str:
+        """Set while somebody tries, and until the next try."""
+        return f"posefleet:notice:{self.job_id}:held"
+
+    @property
+    def tries(self) -> str:
+        """How often nobody took it."""
+        return f"posefleet:notice:{self.job_id}:tries"
+
+
 class LedgerKeys:
     """Redis keys of what the whole fleet has to do: which messages there are, and which of them are worked on."""
 
@@ -206,6 +241,11 @@ class LedgerKeys:
     """Written to see whether there is room."""
     channel = "posefleet:ended"
     """Tells workers the ids of jobs that have ended."""
+
+    workers = "posefleet:workers"
+    """Sorted set of workers (name, queues, processes), by the time they last showed up."""
+    swept = "posefleet:swept"
+    """When a sweep last ended."""
 
     @staticmethod
     def waiting(step: str, lane: str = "") -> str:

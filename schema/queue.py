@@ -50,7 +50,7 @@ def _longer(settings: Settings) -> dict[str, int]:
 
 def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings; connects to nothing yet."""
-    modules = ["workers.tasks", "producer.tasks"]
+    modules = ["workers.tasks", "producer.tasks", "workers.telemetry.worker"]
     app = Celery("posefleet", broker=settings.redis_url, include=modules, amqp="schema.lanes:LanedAMQP")
     app.conf.update(
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],

@@ -1,6 +1,7 @@
 """All settings, read from the environment in one place. Units stand in the names."""
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -69,6 +70,19 @@ class Settings(BaseSettings):
     )
     quiet_s: float = Field(600.0, gt=0, description="jobs with no news for so long are compared with storage")
     retention_days: float | None = Field(None, gt=0, description="ended jobs are deleted after; none keeps them")
+    watch: str | None = Field(
+        None, description="`s3://bucket/prefix/`, several with commas between: videos uploaded there enqueue themselves"
+    )
+    watch_options: str = Field("{}", description='their options, as JSON: `{"quality": "best"}`')
+    watch_interval_s: float = Field(300.0, gt=0, description="from one listing of the watched prefixes to the next")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="each worker serves Prometheus metrics at this port; none: no metrics"
+    )
+    metrics_host: str = Field("127.0.0.1", description="address that metrics are served at; `0.0.0.0` for all")
+    log_format: str = Field("text", pattern="^(text|json)$", description="text, or json: one object per line")
+    flower_basic_auth: str | None = Field(
+        None, repr=False, description="user:password of the local stack's Flower; none: made up once"
+    )
     soft_shutdown_s: float = Field(20.0, ge=0, description="time for running tasks after SIGTERM")
     cache_dir: Path = Field(
         default_factory=lambda: _folder("XDG_CACHE_HOME", ".cache"), description="models and compiled code"
@@ -84,6 +98,20 @@ class Settings(BaseSettings):
         30.0, gt=0, description="longest that decoding may take without a frame or new bytes"
     )
     decoder_memory_mb: int = Field(2048, ge=256, description="memory of the process that decodes")
+    api_tokens: Path | None = Field(None, description="file of API tokens; none is `tokens.json` in the data folder")
+    api_buckets: str = Field(
+        "",
+        description="`bucket` or `bucket/prefix`, with commas between: sources that every token may name",
+    )
+    api_origins: str = Field("", description="origins of pages elsewhere that may use the API, with commas between")
+    api_requests_per_s: float = Field(50.0, gt=0, description="requests of one token; four times as many at once")
+    s3_public_endpoint: str | None = Field(None, description="S3 server as the API's clients reach it; none: the same")
+    webhook_secret: str | None = Field(
+        None, repr=False, min_length=16, description="signs what webhooks are told; none: no webhooks"
+    )
+    webhook_hosts: str = Field(
+        "", description="hosts, with commas between, that webhooks may reach though private, and by plain HTTP"
+    )
 
     @classmethod
     def read(cls) -> "Settings":
@@ -104,11 +132,16 @@ class Settings(BaseSettings):
                 "and that less than POSEFLEET_VISIBILITY_TIMEOUT_S"
             )
         _check_address(settings.redis_url)
+        _check_auth(settings.flower_basic_auth)
         return settings
 
     @property
     def models_dir(self) -> Path:
         return self.cache_dir / "models"
+
+    @property
+    def tokens_file(self) -> Path:
+        return self.api_tokens or self.data_dir / "tokens.json"
 
 
 def _check_address(url: str) -> None:
@@ -122,6 +155,12 @@ def _check_address(url: str) -> None:
         raise ConfigurationError(
             "POSEFLEET_REDIS_URL is no address of a Redis server: give redis://[:password@]host:port/number"
         )
+
+
+def _check_auth(pair: str | None) -> None:
+    """Refuse what is no user and password, without telling what it is."""
+    if pair is not None and re.fullmatch(r"[^:,]+:[^,]+", pair) is None:
+        raise ConfigurationError("POSEFLEET_FLOWER_BASIC_AUTH is no user:password; neither may hold a comma")
 
 
 @cache

@@ -1,18 +1,21 @@
 """Fixtures that several folders share: the pulled model, a running stack."""
 
 import os
+import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from producer import Fleet
 from producer.stack.process import Child, answers, free_port
-from producer.stack.servers import redis_command
+from producer.stack.servers import redis_command, s3_command
 from producer.stack.stack import Stack
-from schema.errors import ModelError
+from schema.errors import ModelError, PosefleetError
 from schema.messages import ModelIdentity
 from schema.settings import Settings
 from tests.faults.rows import Table
+from tests.support.uploads import Uploads, telling_store
 from workers.models.store import identity
 
 REQUIRE_ALL = bool(os.environ.get("POSEFLEET_TEST_REQUIRE_ALL"))
@@ -64,6 +67,47 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def quiet_fleet(model: ModelIdentity, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A fleet without workers, in which nothing moves: Redis, S3, and a data folder."""
+    data, taken = tmp_path_factory.mktemp("quiet"), {8333}
+    port = free_port(28333, taken)
+    child = Child(s3_command(data, port, taken, "tests", "not-a-secret"), data)
+    named = {"s3_access_key_id": "tests", "s3_secret_access_key": "not-a-secret", "data_dir": data}
+    settings = Settings(redis_url=redis_url, s3_endpoint=f"http://127.0.0.1:{port}", **named)
+    fleet = Fleet(settings)
+    try:
+        child.wait_until(lambda: _has_bucket(fleet), 60)
+        fleet.store.allow_browsers()
+        yield fleet
+    finally:
+        child.kill()
+
+
+def _has_bucket(fleet: Fleet) -> bool:
+    with suppress(PosefleetError):
+        fleet.store.ensure_bucket()
+        return True
+    return False
+
+
+@pytest.fixture(scope="session")
+def telling(model: ModelIdentity, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uploads]:
+    """An object store that tells of uploads, and a database of Redis."""
+    with telling_store(tmp_path_factory.mktemp("telling"), redis_url.removesuffix("/0") + "/7") as found:
+        yield found
+
+
+@pytest.fixture
+def uploads(telling: Uploads) -> Iterator[Uploads]:
+    """A fleet without workers and with a bucket of its own; nothing is uploaded."""
+    mine = Uploads(telling.with_settings(bucket=f"fleet-{secrets.token_hex(8)}"), telling.port)
+    mine.fleet.store.ensure_bucket()
+    yield mine
+    telling.fleet.store.delete([found.key for found in telling.fleet.store.objects("")])
+    mine.fleet.progress.redis.flushdb()
+
+
+@pytest.fixture(scope="session")
 def stack(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole fleet with a data folder of its own and a short visibility timeout."""
     changed = {
@@ -71,7 +115,8 @@ def stack(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "POSEFLEET_TASK_SOFT_LIMIT_S": "18",
         "POSEFLEET_TASK_LIMIT_S": "20",
         "POSEFLEET_VISIBILITY_TIMEOUT_S": str(VISIBILITY_S),
-        "FLOWER_UNAUTHENTICATED_API": "true",
+        "POSEFLEET_WATCH": "s3://posefleet/watched/",
+        "POSEFLEET_METRICS_PORT": "29808",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in changed.items():

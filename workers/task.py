@@ -30,6 +30,7 @@ from schema.messages import FrameBatch, JobReference, messages_of
 from schema.names import JobKeys
 from schema.queue import lane_of, send, step_of
 from schema.settings import current
+from workers.telemetry import measure, meters, tracing
 
 if TYPE_CHECKING:
     from workers.storage.outage import Outage
@@ -100,6 +101,10 @@ class FleetTask(Task):  # type: ignore[misc]
     def __call__(self, message: dict[str, object]) -> Any:
         """Ask for a turn, run the task, log how long it took; try again later when the error may pass."""
         asked = self.message_type.from_message(message)
+        with measure.over(self.step, asked.job_id, asked.unit) as work, tracing.over(work):
+            return self._settled(asked)
+
+    def _settled(self, asked: Any) -> Any:
         try:
             return self._attempt(asked)
         except (TransientError, SoftTimeLimitExceeded, DecoderDied) as error:
@@ -121,19 +126,30 @@ class FleetTask(Task):  # type: ignore[misc]
             note = progress().note(asked.job_id, self.step, asked.unit) or "its process was lost each time"
             last = note.splitlines()[0]
             raise DeadLetter(f"{self.step} {asked.unit} was started {attempt - 1} times without an end; {last}")
+        measure.now().attempt = attempt
         with watch().over(asked.job_id):
             result = self.run(asked)
-        log.info("%s job=%s unit=%s %.2f s", self.step, asked.job_id, asked.unit, time.monotonic() - began)
+        took = time.monotonic() - began
+        log.info(
+            "%s job=%s unit=%s %.2f s", self.step, asked.job_id, asked.unit, took, extra={"seconds": round(took, 3)}
+        )
+        self._count("done")
         return result
+
+    def _count(self, outcome: str) -> None:
+        measure.note(meters.TASKS, 1, self.step, outcome)
 
     def _turn(self, asked: Any) -> int | None:
         """Number of this attempt; none when there is nothing to do."""
         delivery = self.request.delivery_info or {}
+        if delivery.get("redelivered"):
+            measure.note(meters.REDELIVERIES, 1, self.step)
         fresh = not (self.request.retries or delivery.get("redelivered"))
         start = progress().start(asked.job_id, self.step, asked.unit, fresh=fresh, within_s=self._limit_s())
         if start.attempt:
             return start.attempt
         log.info("%s job=%s unit=%s left out: %s", self.step, asked.job_id, asked.unit, start.turn.value)
+        self._count("left_out")
         return None
 
     def _limit_s(self) -> float:
@@ -160,6 +176,11 @@ class FleetTask(Task):  # type: ignore[misc]
             return self._later(asked, error, stumbled=not away)
         with suppress(TransientError):
             progress().put_back(asked.job_id, self.step, asked.unit, 0.0, str(error), stumbled=False, lane=self._lane())
+        return self._back()
+
+    def _back(self) -> Reject:
+        """What puts the message back."""
+        self._count("returned")
         return Reject(_BACK, requeue=True)
 
     def _later(self, asked: Any, error: BaseException, *, stumbled: bool | None) -> Any:
@@ -174,9 +195,12 @@ class FleetTask(Task):  # type: ignore[misc]
             )
             if stumbles > current().max_stumbles:
                 return DeadLetter(f"{self.step} {asked.unit} was tried {stumbles} times; {why}")
-            return self.retry(exc=error, countdown=delay, throw=False)
+            again = self.retry(exc=error, countdown=delay, throw=False)
         except (TransientError, Reject):
-            return Reject(_BACK, requeue=True)
+            return self._back()
+        self._count("retried")
+        measure.note(meters.RETRIES, 1, self.step, getattr(error, "reason", "time_limit"))
+        return again
 
     def _back_off(self) -> float:
         """Seconds to wait: exponential with full jitter."""
@@ -194,9 +218,11 @@ class FleetTask(Task):  # type: ignore[misc]
         """Make a dead letter of a batch, or end the job."""
         if isinstance(exc, MessageError):
             log.error("%s refused: %s", self.step, exc)
+            self._count("refused")
             return
         if isinstance(exc, TimeLimitExceeded | WorkerLostError):
             log.error("%s %s lost its process, and is tried again: %s", self.step, task_id, exc)
+            self._count("lost")
             return
         asked = self.message_type.from_message(args[0])
         if isinstance(asked, FrameBatch) and not isinstance(exc, _ENDS_THE_JOB):
@@ -225,6 +251,8 @@ class FleetTask(Task):  # type: ignore[misc]
         from workers.storage.records import read_plan
 
         log.error("%s job=%s unit=%s is a dead letter: %s", self.step, batch.job_id, batch.unit, exc)
+        self._count("dead")
+        measure.note(meters.DEAD_LETTERS, 1, self.step)
         with suppress(TransientError):
             trace = f"{progress().note(batch.job_id, self.step, batch.unit)}\n\n{trace}".lstrip()
         bury(store=store(), step=self.step, batch=batch, error=exc, trace=trace, worker=self._worker())
@@ -236,6 +264,7 @@ class FleetTask(Task):  # type: ignore[misc]
         from workers.storage.records import end_early, failure, read_job
 
         log.error("%s job=%s failed: %s", self.step, job_id, exc)
+        self._count("failed")
         end_early(store=store(), job=read_job(store(), job_id), state=State.FAILED, error=failure(exc))
         self.tell_ended(job_id)
 
@@ -251,6 +280,7 @@ class FleetTask(Task):  # type: ignore[misc]
         from workers.storage.records import tidy
 
         log.info("%s job=%s unit=%s stopped: the job has ended", self.step, asked.job_id, asked.unit)
+        self._count("stopped")
         with suppress(TransientError):
             progress().leave(asked.job_id, self.step, asked.unit)
         tidy(store(), asked.job_id)

@@ -5,17 +5,19 @@ Importing this module loads no TensorFlow, no PyAV and no boto3.
 
 import os
 import threading
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 from celery.signals import worker_process_init, worker_ready
 
+from schema.errors import JobEnded
 from schema.messages import FrameBatch, JobReference, VideoJob
 from schema.names import TASK_INFER, TASK_PUBLISH, TASK_RENDER, TASK_STITCH, WHOLE
 from schema.plan import Plan
 from schema.settings import current
 from workers.app import app
-from workers.task import FleetTask, progress, store
+from workers.task import FleetTask, progress, store, watch
 from workers.work import clear_work, work_folder
 
 
@@ -128,8 +130,17 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
     stitched = read_stitched(store(), reference.job_id)
     times = progress().times(reference.job_id)
     with work_folder() as work:
-        key = stage.publish(store=store(), job=job, plan=plan, stitched=stitched, times=times, work=Path(work))
-    self.finish_step(reference)
+        key = stage.publish(
+            store=store(),
+            job=job,
+            plan=plan,
+            stitched=stitched,
+            times=times,
+            work=Path(work),
+            ending=watch().rest,
+        )
+    with suppress(JobEnded):
+        self.finish_step(reference)
     self.tell_ended(reference.job_id)
     return key
 

@@ -42,6 +42,12 @@ class Watch:
             with self._lock:
                 self._job_id = None
 
+    def rest(self) -> None:
+        """The task ends its job itself: it need not be told."""
+        self._armed = False
+        with self._lock:
+            self._job_id = None
+
     def _listen(self) -> None:
         if self._thread is None:
             signal.signal(_SIGNAL, self._stop)

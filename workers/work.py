@@ -21,7 +21,7 @@ def work_folder() -> Iterator[str]:
     Raises:
         DiskFull: there is no room for the folder, or for what was to be written inside the block.
     """
-    root = _root()
+    root = work_root()
     try:
         root.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=root, prefix=f"{os.getpid()}-") as folder:
@@ -34,13 +34,14 @@ def work_folder() -> Iterator[str]:
 
 def clear_work() -> int:
     """Remove what processes that are gone left behind; how many folders."""
-    left = [path for path in _root().glob("*-*") if not _runs(path.name.partition("-")[0])]
+    left = [path for path in work_root().glob("*-*") if not _runs(path.name.partition("-")[0])]
     for path in left:
         shutil.rmtree(path, ignore_errors=True)
     return len(left)
 
 
-def _root() -> Path:
+def work_root() -> Path:
+    """Where temporary files of this machine's workers are."""
     return Path(current().data_dir) / "work"
 
 

@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from schema.errors import ConfigurationError
@@ -18,6 +19,13 @@ class Addresses:
     s3_access_key_id: str | None
     s3_secret_access_key: str | None
     flower_url: str
+    api_url: str = ""
+    api_token: str = field(default="", repr=False)
+    """May do everything; made when the stack started."""
+    flower_auth: str = field(default="", repr=False)
+    """User and password, with a colon between."""
+    metrics: tuple[str, ...] = ()
+    """Where Prometheus finds each worker, then the whole fleet; none when nothing is measured."""
 
     def environment(self) -> dict[str, str]:
         """Settings of processes that use the stack."""
@@ -62,3 +70,14 @@ def write_private(path: Path, text: str) -> None:
     """Write a file that nobody else can read."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         out.write(text)
+
+
+def credentials(data: Path) -> dict[str, str]:
+    """``key_id`` and ``secret`` of the local servers and ``flower``, the password of the local Flower; made once."""
+    path = data / "credentials.json"
+    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    made = {"key_id": "posefleet", "secret": secrets.token_urlsafe(24), "flower": secrets.token_urlsafe(12)}
+    if not made.keys() <= stored.keys():
+        stored = {**made, **stored}
+        write_private(path, json.dumps(stored))
+    return stored

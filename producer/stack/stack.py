@@ -3,30 +3,32 @@
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
 from kombu.utils.url import maybe_sanitize_url
 
-from producer.stack.addresses import Addresses, read_addresses, state_file, write_private
+from producer.api.tokens import SCOPES, TokenFile
+from producer.stack.addresses import Addresses, credentials, read_addresses, state_file, write_private
 from producer.stack.process import Child, Command, answers, free_port
-from producer.stack.servers import redis_command, s3_command
+from producer.stack.servers import redis_command, s3_command, webhook
 from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH
 from schema.settings import Settings
 from workers.storage.progress import Progress
 from workers.storage.s3 import S3Store
 
-_REDIS_PORT, _S3_PORT, _FLOWER_PORT = 6379, 8333, 5555
+_REDIS_PORT, _S3_PORT, _FLOWER_PORT, _API_PORT = 6379, 8333, 5555, 8080
 _START_S = 60
 _LOOK_S = 1.0
+_TASK_COLUMNS = "name,args,state,received,runtime,worker,routing_key,retries"
+"""Of Flower's list: what tells job, frames and lane."""
 Report = Callable[[str], None]
 
 
@@ -98,19 +100,22 @@ class Stack:
         settings = self._settings
         redis_url, s3_endpoint = settings.redis_url, settings.s3_endpoint
         key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+        api = f"http://127.0.0.1:{free_port(_API_PORT, self._taken)}"
         if "redis_url" not in settings.model_fields_set:
             port = free_port(_REDIS_PORT, self._taken)
-            password = _credentials(settings.data_dir)[1]
+            password = credentials(settings.data_dir)["secret"]
             redis_url = f"redis://:{password}@127.0.0.1:{port}/0"
             child = self._run(redis_command(settings.data_dir, port, password))
             child.wait_until(lambda: answers(port), _START_S)
         if "s3_endpoint" not in settings.model_fields_set:
-            key_id, secret = _credentials(settings.data_dir)
+            key_id, secret = (credentials(settings.data_dir)[name] for name in ("key_id", "secret"))
             port = free_port(_S3_PORT, self._taken)
             s3_endpoint = f"http://127.0.0.1:{port}"
-            self._run(s3_command(settings.data_dir, port, self._taken, key_id, secret))
+            self._run(s3_command(settings.data_dir, port, self._taken, key_id, secret, webhook(settings, api)))
         flower = f"http://127.0.0.1:{free_port(_FLOWER_PORT, self._taken)}"
-        self.addresses = Addresses(redis_url, s3_endpoint, key_id, secret, flower)
+        auth = settings.flower_basic_auth or f"posefleet:{credentials(settings.data_dir)['flower']}"
+        token = TokenFile(settings.tokens_file).create("local", SCOPES, replace=True)
+        self.addresses = Addresses(redis_url, s3_endpoint, key_id, secret, flower, api, token, auth)
         self._servers = len(self._children)
         self._await_servers()
 
@@ -120,6 +125,8 @@ class Stack:
         for child in self._children:
             child.wait_until(lambda c=child: c.name != "s3" or _ready(store), _START_S)  # type: ignore[misc]
         store.ensure_bucket()
+        if any(child.name == "s3" for child in self._children):
+            store.allow_browsers()
         Progress(settings.redis_url).ping()
         self._report(f"Redis   {maybe_sanitize_url(self.addresses.redis_url)}")
         self._report(f"S3      {self.addresses.s3_endpoint or 'AWS'}  bucket {settings.bucket}")
@@ -132,13 +139,19 @@ class Stack:
             self._run(self._worker("other", others, cores, model=False)),
             self._run(self._flower()),
             self._run(self._sweeper()),
+            self._run(self._api()),
+            *(self._run(each) for each in self._exporter()),
         ]
         for worker in started[:2]:
             self._await_worker(worker, cores)
-        url = self.addresses.flower_url
-        started[2].wait_until(lambda: _healthy(url), _START_S)
+        url, (user, _, password) = self.addresses.flower_url, self.addresses.flower_auth.partition(":")
+        started[2].wait_until(lambda: _healthy(f"{url}/healthcheck"), _START_S)
+        started[4].wait_until(lambda: _healthy(f"{self.addresses.api_url}/readyz"), _START_S)
         self._report(f"workers {cores} for infer, {cores} for plan, stitch, render, publish")
-        self._report(f"Flower  {url}")
+        self._report(f"Flower  {url}  user {user}, password {password}")
+        self._report(f"API     {self.addresses.api_url}/#token={self.addresses.api_token}")
+        for measured in self.addresses.metrics:
+            self._report(f"metrics {measured}")
 
     def _worker(self, name: str, queues: str, processes: int, *, model: bool) -> Command:
         arguments = [
@@ -152,9 +165,19 @@ class Stack:
             "POSEFLEET_READY_DIR": str(self._ready_folder(name)),
             "REMAP_SIGTERM": "SIGQUIT",
             "PYTHONPATH": _with_project(),
+            **self._measured(),
         }
         shutil.rmtree(self._ready_folder(name), ignore_errors=True)
         return Command(name, arguments, environment, patience_s=self._settings.soft_shutdown_s + 3)
+
+    def _measured(self) -> dict[str, str]:
+        """A port of its own for whatever serves metrics."""
+        if (first := self._settings.metrics_port) is None:
+            return {}
+        port = free_port(first + len(self.addresses.metrics), self._taken)
+        found = (*self.addresses.metrics, f"http://{self._settings.metrics_host}:{port}/metrics")
+        self.addresses = replace(self.addresses, metrics=found)
+        return {"POSEFLEET_METRICS_PORT": str(port)}
 
     def _await_worker(self, child: Child, processes: int) -> None:
         """Wait until the worker consumes and nothing is left to load in any of its processes."""
@@ -169,13 +192,26 @@ class Stack:
         port = self.addresses.flower_url.rpartition(":")[2]
         arguments = [
             *(sys.executable, "-m", "celery", "-A", "workers.app", "flower"),
-            *("--address=127.0.0.1", f"--port={port}", "--persistent=False"),
+            *("--address=127.0.0.1", f"--port={port}", "--persistent=False", f"--tasks-columns={_TASK_COLUMNS}"),
         ]
-        return Command("flower", arguments, {**self.addresses.environment(), "PYTHONPATH": _with_project()})
+        environment = {"FLOWER_BASIC_AUTH": self.addresses.flower_auth, "PYTHONPATH": _with_project()}
+        return Command("flower", arguments, {**self.addresses.environment(), **environment})
 
     def _sweeper(self) -> Command:
         environment = {**self.addresses.environment(), "PYTHONPATH": _with_project()}
         return Command("sweeper", [sys.executable, "-m", "producer", "sweep"], environment)
+
+    def _api(self) -> Command:
+        port = self.addresses.api_url.rpartition(":")[2]
+        environment = {**self.addresses.environment(), "PYTHONPATH": _with_project()}
+        return Command("api", [sys.executable, "-m", "producer", "api", "--port", port], environment, patience_s=5)
+
+    def _exporter(self) -> list[Command]:
+        """What tells of the whole fleet, where anything is measured."""
+        if not (port := self._measured().get("POSEFLEET_METRICS_PORT")):
+            return []
+        environment = {**self.addresses.environment(), "PYTHONPATH": _with_project()}
+        return [Command("metrics", [sys.executable, "-m", "producer", "metrics", "--port", port], environment)]
 
     def _run(self, command: Command) -> Child:
         child = Child(command, self._logs)
@@ -244,15 +280,6 @@ def _lock(data: Path) -> Iterator[IO[str] | None]:
         yield lock
 
 
-def _credentials(data: Path) -> tuple[str, str]:
-    """Key id and secret of the local servers, made once."""
-    path = data / "credentials.json"
-    if not path.exists():
-        write_private(path, json.dumps({"key_id": "posefleet", "secret": secrets.token_urlsafe(24)}))
-    stored = json.loads(path.read_text())
-    return stored["key_id"], stored["secret"]
-
-
 def _ready(store: S3Store) -> bool:
     with suppress(Exception):
         store.head("ready")
@@ -261,7 +288,7 @@ def _ready(store: S3Store) -> bool:
 
 
 def _healthy(url: str) -> bool:
-    with suppress(OSError), urllib.request.urlopen(f"{url}/healthcheck", timeout=1) as answer:
+    with suppress(OSError), urllib.request.urlopen(url, timeout=1) as answer:
         return bool(answer.status == 200)
     return False
 

@@ -21,7 +21,16 @@ from producer.stack.process import Child, _any_free, answers
 from producer.stack.servers import redis_command, s3_command
 from producer.stack.stack import Stack
 from schema.failpoint import FOLDER, NOTES, WHERE
-from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH, QUEUES, JobKeys
+from schema.names import (
+    QUEUE_INFER,
+    QUEUE_PLAN,
+    QUEUE_PUBLISH,
+    QUEUE_RENDER,
+    QUEUE_STITCH,
+    STEP_QUEUES,
+    JobKeys,
+    lanes_of,
+)
 from schema.options import Options
 from schema.settings import Settings
 from tests.support.proxy import Faults, Proxy
@@ -316,10 +325,13 @@ class Ground:
         _until(runs, 60, f"the batch from {start} was not begun")
         return runs()[0]
 
+    def queued(self, *queues: str) -> int:
+        """Messages that wait on all lanes of some queues."""
+        return sum(self.redis.llen(f"posefleet:{lane}") for queue in queues for lane in lanes_of(queue))
+
     def outstanding(self) -> int:
         """Messages that wait or are unacknowledged."""
-        waiting = sum(self.redis.llen(f"posefleet:{queue}") for queue in QUEUES)
-        return int(waiting + self.redis.hlen("posefleet:unacked"))
+        return int(self.queued(*STEP_QUEUES) + self.redis.hlen("posefleet:unacked"))
 
 
 def _until(ready: Callable[[], object], patience_s: float, why: str) -> float:

@@ -1,22 +1,32 @@
 """Messages that come twice, from older and newer producers, and reducers that run at once."""
 
+import http.client
 import json
+import random
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
+from producer import Fleet
+from producer.events import PATH
+from producer.events.listing import Listing
+from producer.events.webhook import router
 from producer.job import Job
 from producer.models import models_for
 from schema.messages import Source, VideoJob
-from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUES, TASK_INFER, TASK_SPLIT, TRACKS, JobKeys
+from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_STITCH, QUEUES, TASK_INFER, TASK_SPLIT, TRACKS, JobKeys
 from schema.options import Options
 from tests.faults.ground import Ground, until
 from tests.faults.oracle import check
-from tests.faults.rows import NOT_YET, Record, row
+from tests.faults.rows import Record, Stopwatch, row
+from tests.support import notifications
 from tests.support.doubling import Doubling
+from tests.support.media import CLIP, beginning
+from tests.support.serving import serving
 from workers.stages.publish import publish
 from workers.stages.stitch import stitch
 from workers.storage.records import read_job, read_plan, read_stitched
@@ -53,7 +63,7 @@ def test_two_reducers_at_once(ground: Ground, undisturbed, record: Record, tmp_p
     ground.usual("infer-1", "infer-2")
     ground.start("planner", queues=QUEUE_PLAN)
     job = ground.job(batch_frames=20)
-    until(lambda: ground.redis.llen("posefleet:stitch"), WAIT_S, "not all batches are done")
+    until(lambda: ground.queued(QUEUE_STITCH), WAIT_S, "not all batches are done")
     store = S3Store(ground.settings(ground.fleet.settings.redis_url, ground.s3_proxy.endpoint))
     accepted, plan = read_job(store, job.job_id), read_plan(store, job.job_id)
     folders = [tmp_path / "one", tmp_path / "other"]
@@ -126,6 +136,59 @@ def tell(ground: Ground, task: str, message: dict[str, object], queue: str = QUE
     ground.fleet._app.send_task(task, args=[message], queue=queue)
 
 
-@row(27, "event storm: 10,000 duplicate and 1 % dropped S3 events")
-def test_an_event_storm(seed: int):
-    pytest.skip(f"{NOT_YET}S3 events are not read")
+STORM_UPLOADS, STORM_EVENTS, STORM_SENDERS = 100, 10_000, 8
+
+
+@row(27, "event storm: 10,000 duplicate and 1 % dropped S3 events", patience_s=600)
+def test_an_event_storm(ground: Ground, undisturbed, record: Record, tmp_path: Path):
+    ground.usual()
+    versions = storm_uploads(ground, tmp_path)
+    watching = {"watch": f"s3://{ground.fleet.store.bucket}/storm-{ground.seed}/", "watch_options": '{"render": false}'}
+    fleet, chance = Fleet(ground.fleet.settings.model_copy(update=watching)), random.Random(ground.seed)
+    dropped = chance.sample(sorted(versions), STORM_UPLOADS // 100)
+    told = [key for key in versions if key not in dropped]
+    told += chance.choices(told, k=STORM_EVENTS)
+    chance.shuffle(told)
+    events = [notifications.aws(key, bucket=fleet.store.bucket, eTag=versions[key].strip('"')) for key in told]
+    watch = Stopwatch()
+    storm(fleet, events)
+    record.about(f"{len(events)} events in {watch.seconds:.0f} s")
+    record.exactly("found by listing", len(Listing(fleet).look().jobs), len(dropped))
+    jobs = [job for job in ground.fleet.jobs() if ground.fleet.info(job.job_id).uri.startswith(watching["watch"])]
+    record.exactly("jobs", len(jobs), len(versions))
+    assert {job.wait(WAIT_S).state for job in jobs} == {"succeeded"}
+    puts = [each.target for each in ground.s3_proxy.exchanges() if (each.method, each.status) == ("PUT", 200)]
+    plans = [sum(JobKeys(job.job_id).plan in target for target in puts) for job in jobs]
+    record.exactly("versions without exactly one plan", len(plans) - plans.count(1), 0)
+    check(ground, jobs, None)
+    record.verdict()
+
+
+def storm_uploads(ground: Ground, folder: Path) -> dict[str, str]:
+    """Short videos, each with a box at its end that readers pass over and that makes it another; etags by key."""
+    body, etags = beginning(CLIP, folder / "storm.mp4", frames=4).read_bytes(), {}
+    for number in range(STORM_UPLOADS):
+        key = f"storm-{ground.seed}/{number:03d}.mp4"
+        box = (12).to_bytes(4, "big") + b"free" + number.to_bytes(4, "big")
+        etags[key] = ground.client.put_object(Bucket=ground.fleet.store.bucket, Key=key, Body=body + box)["ETag"]
+    return etags
+
+
+def storm(fleet: Fleet, events: list[str]) -> None:
+    """Several senders tell at once."""
+    app = FastAPI()
+    app.include_router(router(fleet, lambda: None))
+    with serving(app) as address:
+        shares = [events[first::STORM_SENDERS] for first in range(STORM_SENDERS)]
+        at_once([partial(tell_all, address, share) for share in shares])
+
+
+def tell_all(address: str, events: list[str]) -> None:
+    """One event after the other, as a sender does that waits for the answer."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"))
+    for event in events:
+        connection.request("POST", PATH, event)
+        with connection.getresponse() as answer:
+            assert answer.status == 200, answer.read()
+            answer.read()
+    connection.close()

@@ -2,7 +2,6 @@
 
 import json
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from schema.messages import JobReference, Source, VideoJob
 from schema.names import JobKeys
 from schema.options import Options
 from schema.queue import send
+from tests.support.flower import flower
 from tests.support.media import CLIP
 
 pytestmark = pytest.mark.stack
@@ -131,8 +131,7 @@ def test_pieces_are_gone_once_the_video_is_joined(finished, fleet):
 
 
 def test_flower_shows_readable_tasks(finished, stack):
-    with urllib.request.urlopen(f"{stack.addresses.flower_url}/api/tasks?limit=1000") as answer:
-        tasks = json.load(answer)
+    tasks = json.loads(flower(stack.addresses, "/api/tasks?limit=1000"))
     mine = {task["name"]: task["args"] for task in tasks.values() if finished.job_id in str(task["args"])}
     assert set(mine) == {f"posefleet.{step}" for step in ("split", "infer", "stitch", "render", "publish")}
     assert mine["posefleet.infer"].startswith(f"(job {finished.job_id} frames ")

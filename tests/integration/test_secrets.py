@@ -1,10 +1,11 @@
 """No secret stands in a message, a log, a record, on Flower's pages or in an error."""
 
 import socket
-import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
 
+import psutil
 import pytest
 
 from producer import Fleet
@@ -16,6 +17,7 @@ from schema.options import Options
 from schema.queue import make_app, send
 from schema.settings import Settings
 from tests.support.command import posefleet
+from tests.support.flower import flower
 from tests.support.media import CLIP
 from workers.storage.progress import connect
 
@@ -40,10 +42,24 @@ def test_a_job_leaves_no_secret_anywhere(stack: Stack, fleet: Fleet):
     assert not [page for page in PAGES if secret in page_of(stack, page)]
 
 
+def test_flower_asks_for_a_password_that_stands_in_no_command_and_no_log(stack: Stack):
+    password = stack.addresses.flower_auth.partition(":")[2]
+    without = replace(stack.addresses, flower_auth="posefleet:guess")
+    for path in ("/tasks", "/api/tasks", "/worker/infer@host"):
+        with pytest.raises(HTTPError) as caught:
+            flower(without, path)
+        assert caught.value.code == 401
+        caught.value.close()
+    assert b"<title>" in flower(stack.addresses, "/tasks")
+    assert len(password) >= 12
+    for child in stack.children:
+        assert password not in " ".join(psutil.Process(child.pid).cmdline())
+        assert password not in child.log.read_text()
+
+
 def page_of(stack: Stack, path: str) -> bytes:
     try:
-        with urllib.request.urlopen(stack.addresses.flower_url + path.format(host=socket.gethostname())) as answer:
-            return answer.read()
+        return flower(stack.addresses, path.format(host=socket.gethostname()))
     except HTTPError as error:
         return error.read()
 

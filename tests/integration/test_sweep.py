@@ -15,7 +15,7 @@ from producer.sweep import Sweeper
 from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing, VideoError
 from schema.manifest import State
 from schema.messages import FrameBatch
-from schema.names import OPEN, STEPS, JobKeys, LedgerKeys, ProgressKeys
+from schema.names import OPEN, QUEUE_INFER, STEPS, JobKeys, LedgerKeys, ProgressKeys, lanes_of
 from schema.options import Options
 from schema.settings import Settings
 from tests.support.media import CLIP
@@ -75,8 +75,9 @@ def test_a_wiped_redis_is_made_anew_and_no_finished_batch_is_done_again(begun, q
 def test_messages_that_nobody_has_are_sent_again(fleet, quick, uri):
     redis = fleet.progress.redis
     job = fleet.enqueue(uri, TRACKS_ONLY, batch_frames=6, force=True)
-    until(lambda: redis.llen("posefleet:infer") > 5)
-    redis.delete("posefleet:infer")
+    lanes = [f"posefleet:{lane}" for lane in lanes_of(QUEUE_INFER)]
+    until(lambda: sum(map(redis.llen, lanes)) > 5)
+    redis.delete(*lanes)
     until(lambda: not redis.zcard(LedgerKeys.running("infer")))
     assert missing(fleet.store, job.job_id).units
     time.sleep(1.1)
@@ -135,7 +136,7 @@ def test_one_sweeper_is_active_at_a_time(quick):
 
 def test_cancelling_stops_running_batches_within_seconds_and_leaves_no_result(fleet, quick, uri):
     job = fleet.enqueue(uri, Options(quality="best"), batch_frames=230, force=True)
-    until(lambda: job.job_id in fleet.ledger.running_jobs() and "infer" in fleet.progress.started(job.job_id))
+    until(lambda: job.job_id in fleet.ledger.running_jobs() and fleet.info(job.job_id).state == State.INFERRING)
     time.sleep(0.5)
     assert fleet.cancel(job.job_id)
     began = time.monotonic()

@@ -18,6 +18,7 @@ from workers import task as base
 from workers.storage.progress import Progress
 from workers.storage.records import end_early
 from workers.tasks import infer, stitch
+from workers.telemetry import measure, meters
 from workers.watch import Watch
 
 SOURCE = Source(bucket="b", key="k.mp4", etag="e", size=1)
@@ -191,6 +192,20 @@ def test_no_further_video_is_split_while_as_much_waits_as_redis_is_meant_to_hold
     redis.announce("another", "infer", ["00000002-00000003"])
     with pytest.raises(FleetBusy, match="3 batches wait for infer, POSEFLEET_MAX_WAITING is 3"):
         split.leave_room("infer")
+
+
+def test_retries_and_dead_letters_are_counted_by_step_and_reason(fakes, monkeypatch):
+    fakes(StorageUnavailable("away"))
+    counted: list[tuple[str, ...]] = []
+    measure.collect(lambda meter, _, labels: counted.append((meter.name, *labels)))
+    monkeypatch.setattr("workers.stages.infer.infer", failing(SoftTimeLimitExceeded()))
+    infer.apply(args=[BATCH.to_message()])
+    measure.collect(None)
+    reasons = [labels for name, *labels in counted if name == meters.RETRIES.name]
+    assert sorted(reasons) == [["infer", "storage_unavailable"], *[["infer", "time_limit"]] * 3]
+    assert counted.count((meters.DEAD_LETTERS.name, "infer")) == 1
+    outcomes = [labels[1] for name, *labels in counted if name == meters.TASKS.name]
+    assert sorted(outcomes) == ["dead", "retried", "retried", "retried", "retried"]
 
 
 def start(progress, *, fresh=False, step="infer"):

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 COMPILE = ["pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
 COMPILE += ["--no-header", "--no-annotate", "--no-emit-index-url"]
-EXTRAS = {"cpu": ["cpu", "local"], "gpu": ["gpu", "local"], "dev": ["local", "notebook", "dev"]}
+EXTRAS = {"cpu": ["cpu", "local"], "gpu": ["gpu", "local"], "dev": ["local", "notebook", "otel", "dev"]}
 """Extras of each lock file."""
 
 

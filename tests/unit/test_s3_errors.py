@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from schema.errors import ConfigurationError, PermanentError, StorageUnavailable
-from workers.storage.s3 import _translated
+from workers.storage.s3 import translated
 
 
 def refusal(code: str, status: int, off_s: float) -> ClientError:
@@ -20,15 +20,15 @@ def refusal(code: str, status: int, off_s: float) -> ClientError:
 @pytest.mark.parametrize("code", ["403", "RequestTimeTooSkewed", "SignatureDoesNotMatch"])
 @pytest.mark.parametrize("off_s", [3600, -3600])
 def test_a_wrong_clock_is_for_another_worker_to_make_good(code, off_s):
-    with pytest.raises(StorageUnavailable, match="clock is"), _translated("s3://b/k"):
+    with pytest.raises(StorageUnavailable, match="clock is"), translated("s3://b/k"):
         raise refusal(code, 403, off_s)
 
 
 def test_wrong_credentials_are_a_matter_of_configuration():
-    with pytest.raises(ConfigurationError, match="refused access"), _translated("s3://b/k"):
+    with pytest.raises(ConfigurationError, match="refused access"), translated("s3://b/k"):
         raise refusal("403", 403, 0)
 
 
 def test_other_refusals_are_for_good_whatever_the_clock_says():
-    with pytest.raises(PermanentError, match="refused"), _translated("s3://b/k"):
+    with pytest.raises(PermanentError, match="refused"), translated("s3://b/k"):
         raise refusal("InvalidRequest", 400, 3600)

@@ -5,18 +5,19 @@ from functools import lru_cache
 from schema.messages import ModelIdentity, VideoJob
 from schema.settings import Settings, current
 from workers.engine.engine import Engine, many, one
+from workers.models.measured import MeasuredPoseModel, MeasuredSinglePoseModel
 from workers.models.port import PoseModel, SinglePoseModel
 from workers.models.store import identity, kind_of, load_multipose, load_singlepose
 
 
 @lru_cache(maxsize=2)
 def _multipose(model: ModelIdentity) -> PoseModel:
-    return load_multipose(model, current())
+    return MeasuredPoseModel(load_multipose(model, current()))
 
 
 @lru_cache(maxsize=2)
 def _singlepose(model: ModelIdentity) -> SinglePoseModel:
-    return load_singlepose(model, current())
+    return MeasuredSinglePoseModel(load_singlepose(model, current()))
 
 
 def engine_for(job: VideoJob) -> Engine:

@@ -20,6 +20,7 @@ from workers.media.pixels import FramePicture, Frames
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import read_header, source_file
+from workers.telemetry.measure import finished
 
 
 def infer(
@@ -38,6 +39,7 @@ def infer(
         hit("infer.before_put", key)
         store.put_new(key, write_poses(poses))
         hit("infer.after_put", key)
+        finished(len(poses.pts))
     return key
 
 

@@ -28,6 +28,7 @@ from workers.stages.results import write_result
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import read_pictures
+from workers.telemetry.measure import finished
 
 Broken = list[tuple[int, str]]
 
@@ -46,6 +47,7 @@ def infer(*, store: ObjectStore, load_engine: Callable[[VideoJob], Engine], job:
         hit("infer.before_put", key)
         store.put_new(key, write_poses(poses))
         hit("infer.after_put", key)
+        finished(len(poses.pts))
     return key
 
 
@@ -102,6 +104,7 @@ def collect(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Sti
         results=(write_result(store, keys, COCO, path, "application/json"),),
     )
     store.put_new(keys.stitched(), stitched.to_json(), "application/json")
+    finished(tally.frames)
     return stitched
 
 
@@ -136,6 +139,7 @@ def draw(*, store: ObjectStore, job: VideoJob, wanted: FrameRange, work: Path) -
             for index, _, people in poses
         ]
         store.put_new(key, Results(results=tuple(drawn)).to_json(), "application/json")
+        finished(len(drawn))
     return key
 
 

@@ -1,5 +1,6 @@
 """Publish: join the pieces with the source's sound, then write the manifest, which ends the job."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from schema.errors import DecoderDied, SourceMissing, VideoError
@@ -24,8 +25,20 @@ Ranges = set[tuple[int, int]]
 Times = dict[str, tuple[float, float]]
 
 
-def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched, times: Times, work: Path) -> str:
-    """Write the remaining results and the manifest, drop the pieces; the manifest's key."""
+def publish(
+    *,
+    store: ObjectStore,
+    job: VideoJob,
+    plan: Plan,
+    stitched: Stitched,
+    times: Times,
+    work: Path,
+    ending: Callable[[], None] = lambda: None,
+) -> str:
+    """Write the remaining results and the manifest, drop the pieces; the manifest's key.
+
+    ``ending`` is called before the manifest is written: whoever looks for the end of jobs may see this one at once.
+    """
     keys = JobKeys(job.job_id)
     results, given_up, warnings = list(stitched.results), set(stitched.dead_ranges), list(stitched.warnings)
     if job.options.render:
@@ -54,7 +67,8 @@ def publish(*, store: ObjectStore, job: VideoJob, plan: Plan, stitched: Stitched
         "results": results,
     }
     hit("publish.before_manifest", keys.manifest)
-    end(store, Manifest.model_validate(facts))
+    ending()
+    end(store, job, Manifest.model_validate(facts))
     return keys.manifest
 
 

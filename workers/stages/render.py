@@ -20,6 +20,7 @@ from workers.media.writer import encode_piece
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import read_header, source_file
+from workers.telemetry.measure import finished
 
 People = list[DrawnPerson]
 
@@ -48,9 +49,10 @@ def render(
         shown = decode_range(source_file(store, job), plan, wanted, header)
         body = io.BytesIO()
         frames = _with_people(shown, people, first)
-        encode_piece(frames, plan, job.options, body, past_of(rows, people, first), nvenc=nvenc)
+        drawn = encode_piece(frames, plan, job.options, body, past_of(rows, people, first), nvenc=nvenc)
         hit("render.before_put", key)
         store.put_new(key, body.getvalue(), "video/x-nut")
+        finished(drawn)
     return key
 
 

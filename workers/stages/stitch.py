@@ -20,6 +20,7 @@ from workers.stages.products import About, make, packed
 from workers.stages.results import write_result
 from workers.stages.tracking import Frame
 from workers.storage.port import ObjectStore
+from workers.telemetry.measure import finished
 
 
 @dataclass
@@ -62,6 +63,7 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
     )
     hit("stitch.before_stitched", keys.stitched())
     store.put_new(keys.stitched(), stitched.to_json(), "application/json")
+    finished(made.frames)
     return stitched
 
 

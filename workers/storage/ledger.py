@@ -55,6 +55,11 @@ class Ledger:
             seconds, micros = self._redis.time()
         return float(seconds + micros / 1e6)
 
+    def note_sweep(self) -> None:
+        """Note that a sweep has ended now."""
+        with translated():
+            self._redis.set(LedgerKeys.swept, self.now())
+
     def open_jobs(self) -> dict[str, float]:
         """Jobs that Redis knows to be under way, and when something last happened."""
         with translated():

@@ -12,6 +12,8 @@ from schema.plan import FrameRange, Plan
 from schema.version import VERSION
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
+from workers.telemetry.measure import note
+from workers.telemetry.meters import JOBS
 
 
 @lru_cache(maxsize=4)
@@ -68,11 +70,22 @@ def accept_new(store: ObjectStore, job: VideoJob) -> bool:
     return store.put_new(keys.job, job.to_json(), "application/json")
 
 
-def end(store: ObjectStore, manifest: Manifest) -> None:
+def end(store: ObjectStore, job: VideoJob, manifest: Manifest) -> None:
     """Publish the manifest of a job, unless it has one, and tidy up."""
-    store.put_new(JobKeys(manifest.job_id).manifest, manifest.to_json(), "application/json")
+    _publish(store, job, manifest)
     hit("publish.after_manifest", JobKeys(manifest.job_id).manifest)
     close(store, manifest.job_id)
+
+
+def _publish(store: ObjectStore, job: VideoJob, manifest: Manifest) -> None:
+    """Write a manifest; who comes first has ended the job.
+
+    A note whom to tell comes before it, so that whoever dies in between leaves one that waits.
+    """
+    if job.webhook:
+        store.put_new(JobKeys(job.job_id).notice, b"")
+    if store.put_new(JobKeys(manifest.job_id).manifest, manifest.to_json(), "application/json"):
+        note(JOBS, 1, manifest.state)
 
 
 def end_early(*, store: ObjectStore, job: VideoJob, state: State, error: Failure | None) -> None:
@@ -81,7 +94,7 @@ def end_early(*, store: ObjectStore, job: VideoJob, state: State, error: Failure
     The job stays among the open ones until nothing works on it any more, see `producer.sweep`.
     """
     manifest = Manifest.model_validate({**about(job), "state": state, "error": error})
-    store.put_new(JobKeys(job.job_id).manifest, manifest.to_json(), "application/json")
+    _publish(store, job, manifest)
     tidy(store, job.job_id)
 
 
@@ -114,7 +127,7 @@ def purge(store: ObjectStore, job_id: str) -> int:
     last = [keys.manifest, keys.job]
     found = [each.key for each in store.objects(keys.prefix)]
     store.delete([key for key in found if key not in last])
-    store.delete([keys.letters, keys.open])
+    store.delete([keys.letters, keys.open, keys.notice])
     store.delete([key for key in last if key in found])
     return len(found)
 

@@ -15,6 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Inc
 from schema.errors import ConfigurationError, PermanentError, SourceChanged, SourceMissing, StorageUnavailable
 from schema.settings import Settings
 from workers.storage.port import ObjectInfo
+from workers.telemetry.measure import note, spending
+from workers.telemetry.meters import CONFLICTS
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchBucket"})
 _EXISTS = frozenset({"412", "PreconditionFailed"})
@@ -24,8 +26,31 @@ _MOST_SKEW_S = 300
 _PASSING = frozenset({408, 409, 429})
 """A timeout, somebody else writing the same object just now, too many requests."""
 _PART = 16 << 20
+_CONNECTIONS = 32
+"""That are kept."""
 _BROKEN_OFF = (ResponseStreamingError, IncompleteReadError)
 _MORE_TRIES = 3
+
+
+def connect(settings: Settings, endpoint: str | None) -> Any:
+    """A client of the S3 server at ``endpoint``, none being AWS; it signs by version 4."""
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key_id,
+        aws_secret_access_key=settings.s3_secret_access_key,
+        config=Config(
+            signature_version="s3v4",
+            connect_timeout=min(5, settings.s3_timeout_s),
+            read_timeout=settings.s3_timeout_s,
+            retries={"max_attempts": 5, "mode": "standard"},
+            max_pool_connections=_CONNECTIONS,
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"} if endpoint else None,
+        ),
+    )
 
 
 class S3Store:
@@ -33,45 +58,42 @@ class S3Store:
 
     def __init__(self, settings: Settings) -> None:
         self.bucket = settings.bucket
-        self._client: Any = boto3.session.Session().client(
-            "s3",
-            endpoint_url=settings.s3_endpoint,
-            region_name=settings.s3_region,
-            aws_access_key_id=settings.s3_access_key_id,
-            aws_secret_access_key=settings.s3_secret_access_key,
-            config=Config(
-                connect_timeout=min(5, settings.s3_timeout_s),
-                read_timeout=settings.s3_timeout_s,
-                retries={"max_attempts": 5, "mode": "standard"},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                s3={"addressing_style": "path"} if settings.s3_endpoint else None,
-            ),
-        )
+        self._client = connect(settings, settings.s3_endpoint)
 
     def ensure_bucket(self) -> None:
         """Create the bucket unless it is there."""
-        with _translated(f"bucket {self.bucket}"):
+        with translated(f"bucket {self.bucket}"):
             try:
                 self._client.head_bucket(Bucket=self.bucket)
             except ClientError as error:
-                if _code(error) not in _MISSING:
+                if code_of(error) not in _MISSING:
                     raise
                 self._client.create_bucket(Bucket=self.bucket)
 
+    def allow_browsers(self) -> None:
+        """Let pages of any origin use the links that were signed for them: for local servers, which have no others."""
+        rule = {
+            "AllowedMethods": ["GET", "HEAD", "PUT"],
+            "AllowedOrigins": ["*"],
+            "AllowedHeaders": ["*"],
+            "ExposeHeaders": ["ETag"],
+        }
+        with translated(f"bucket {self.bucket}"):
+            self._client.put_bucket_cors(Bucket=self.bucket, CORSConfiguration={"CORSRules": [rule]})
+
     def head(self, key: str, bucket: str | None = None) -> ObjectInfo | None:
         bucket = bucket or self.bucket
-        with _translated(f"s3://{bucket}/{key}"):
+        with translated(f"s3://{bucket}/{key}"):
             try:
                 found = self._client.head_object(Bucket=bucket, Key=key)
             except ClientError as error:
-                if _code(error) in _MISSING:
+                if code_of(error) in _MISSING:
                     return None
                 raise
         return ObjectInfo(bucket, key, found["ETag"], found["ContentLength"], found["LastModified"].timestamp())
 
     def get(self, key: str) -> bytes:
-        with _translated(f"s3://{self.bucket}/{key}"):
+        with spending("fetch"), translated(f"s3://{self.bucket}/{key}"):
             return self._body(Bucket=self.bucket, Key=key)
 
     def get_or_none(self, key: str) -> bytes | None:
@@ -81,12 +103,12 @@ class S3Store:
             return None
 
     def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
-        with _translated(f"s3://{source.bucket}/{source.key}"):
+        with spending("fetch"), translated(f"s3://{source.bucket}/{source.key}"):
             try:
                 wanted = f"bytes={start}-{stop - 1}"
                 body = self._body(stop - start, Bucket=source.bucket, Key=source.key, Range=wanted, IfMatch=source.etag)
             except ClientError as error:
-                if _code(error) in _EXISTS:
+                if code_of(error) in _EXISTS:
                     raise SourceChanged(
                         f"s3://{source.bucket}/{source.key} was overwritten after the job had been accepted"
                     ) from error
@@ -96,7 +118,7 @@ class S3Store:
         return body
 
     def put_new(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
-        with _translated(f"s3://{self.bucket}/{key}"):
+        with spending("write"), translated(f"s3://{self.bucket}/{key}"):
             return self._conditional(
                 lambda: self._client.put_object(
                     Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
@@ -105,7 +127,7 @@ class S3Store:
 
     def put_new_file(self, key: str, path: Path, content_type: str, bucket: str | None = None) -> bool:
         bucket = bucket or self.bucket
-        with _translated(f"s3://{bucket}/{key}"):
+        with spending("write"), translated(f"s3://{bucket}/{key}"):
             if path.stat().st_size <= _PART:
                 with path.open("rb") as body:
                     return self._conditional(
@@ -116,13 +138,13 @@ class S3Store:
             return self._conditional(lambda: self._put_parts(bucket, key, path, content_type))
 
     def download(self, key: str, path: Path) -> None:
-        with _translated(f"s3://{self.bucket}/{key}"):
+        with spending("fetch"), translated(f"s3://{self.bucket}/{key}"):
             config = TransferConfig(max_concurrency=4)
             self._client.download_file(self.bucket, key, str(path), Config=config)
 
     def objects(self, prefix: str, bucket: str | None = None) -> Iterator[ObjectInfo]:
         bucket = bucket or self.bucket
-        with _translated(f"s3://{bucket}/{prefix}"):
+        with translated(f"s3://{bucket}/{prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             for page in pages:
                 for found in page.get("Contents", []):
@@ -130,7 +152,7 @@ class S3Store:
                     yield ObjectInfo(bucket, found["Key"], found["ETag"], found["Size"], modified_s)
 
     def folders(self, prefix: str) -> Iterator[str]:
-        with _translated(f"s3://{self.bucket}/{prefix}"):
+        with translated(f"s3://{self.bucket}/{prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix, Delimiter="/"
             )
@@ -140,7 +162,7 @@ class S3Store:
 
     def abort_uploads(self, prefix: str, before_s: float) -> int:
         aborted = 0
-        with _translated(f"s3://{self.bucket}/{prefix}"):
+        with translated(f"s3://{self.bucket}/{prefix}"):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
             for found in [upload for page in pages for upload in page.get("Uploads", [])]:
                 if found["Initiated"].timestamp() < before_s:
@@ -150,7 +172,7 @@ class S3Store:
         return aborted
 
     def delete(self, keys: list[str]) -> None:
-        with _translated(f"s3://{self.bucket}"):
+        with translated(f"s3://{self.bucket}"):
             for first in range(0, len(keys), 1000):
                 batch = [{"Key": key} for key in keys[first : first + 1000]]
                 self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
@@ -169,7 +191,8 @@ class S3Store:
         try:
             write()
         except ClientError as error:
-            if _code(error) in _EXISTS:
+            if code_of(error) in _EXISTS:
+                note(CONFLICTS, 1)
                 return False
             raise
         return True
@@ -191,12 +214,12 @@ class S3Store:
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def translated(what: str) -> Iterator[None]:
     """Turn the vendor's errors about ``what`` into ours."""
     try:
         yield
     except ClientError as error:
-        code = _code(error)
+        code = code_of(error)
         if code in _MISSING:
             raise SourceMissing(f"there is no {what}") from error
         if code in _REFUSED | _SKEWED and abs(off_s := _clock_off_s(error)) > _MOST_SKEW_S:
@@ -219,5 +242,6 @@ def _clock_off_s(error: ClientError) -> float:
     return 0.0
 
 
-def _code(error: ClientError) -> str:
+def code_of(error: ClientError) -> str:
+    """The vendor's word for an error."""
     return str(error.response.get("Error", {}).get("Code", ""))

@@ -104,6 +104,15 @@ return #ARGV - 2
 """
 )
 
+#: KEYS: workers.  ARGV: member, seconds after which others are forgotten.
+PULSE = (
+    _NOW
+    + """
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+return redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', tonumber(now) - tonumber(ARGV[2]))
+"""
+)
+
 #: KEYS: done, attempts, times.  ARGV: unit, units, step:unit, step, frames.
 REOPEN = """
 if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end

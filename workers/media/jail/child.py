@@ -154,12 +154,13 @@ class _Server:
         while "do" not in words:  # what was said before the end of the last answer was known
             words, body = self._wire.receive()
         self._pipe.sent, self._pipe.freed, self._pipe.cancelled = 0, 0, False
+        began = time.process_time()
         try:
             getattr(self, f"_{words['do']}")(words, body)
         except BrokenWire:
             raise
         except _Cancelled:
-            self._wire.send({"done": True})
+            self._wire.send({"done": True, "cpu_s": time.process_time() - began})
             return True
         except MemoryError:
             self._wire.send(_failure(TooLarge("the file asks for more memory than there is for it")))
@@ -167,7 +168,7 @@ class _Server:
         except Exception as error:
             self._wire.send(_failure(error))
             return isinstance(error, PosefleetError | av.FFmpegError)
-        self._wire.send({"done": True})
+        self._wire.send({"done": True, "cpu_s": time.process_time() - began})
         return not self._pipe.cancelled  # else FFmpeg has swallowed it, and may bring it up again
 
     def _index(self, words: Words, _: bytes) -> None:

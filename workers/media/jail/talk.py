@@ -13,12 +13,15 @@ from workers.media.jail import ring
 from workers.media.jail.process import Child, any_started
 from workers.media.jail.wire import BrokenWire, Words
 from workers.media.limits import Limits
+from workers.telemetry.measure import note, now, spent
+from workers.telemetry.meters import DECODER_DEATHS
 
 _SLICE_S = 0.5
 _MOST_QUESTIONS = 256
 """After so many a process makes room for a new one: libraries leak."""
 _MOST_IDLE = 1
 _MOST_READ = 512 << 20
+_MOST_S = 86_400.0
 _idle: list[Child] = []
 _stopping: set["Talk"] = set()
 _changed = threading.Condition()
@@ -118,6 +121,7 @@ class Talk:
             return
         self._waited_s = 0.0
         if "done" in words or "error" in words:
+            spent("decode", _seconds(words.get("cpu_s")))
             self._finish(fit="done" in words or not isinstance(_error(words), DecoderDied))
         elif "alive" in words:
             return
@@ -174,6 +178,11 @@ class Talk:
         self.send({"bytes": True}, body)
 
 
+def _seconds(value: Any) -> float:
+    """A time as the process tells it, which is not to be believed if it makes no sense."""
+    return value if isinstance(value, float) and 0 <= value <= _MOST_S else 0.0
+
+
 def _error(words: Words) -> PosefleetError:
     """An error as the process names it: of a source, or of the process itself."""
     kind = getattr(errors, str(words["error"]), None)
@@ -191,6 +200,7 @@ def asked(limits: Limits, words: Words, body: bytes = b"", file: Readable | None
         talk.ask(words, body)
         yield talk
     except DecoderDied:
+        note(DECODER_DEATHS, 1, now().step)
         talk.child.kill()
         raise
     finally:

@@ -1,0 +1,64 @@
+"""Models whose calls are timed: what they are asked, and what they could do."""
+
+import time
+from collections.abc import Hashable
+
+from workers.models.port import Floats, Pixels, PoseModel, SinglePoseModel
+from workers.telemetry.measure import called
+
+
+class _Pace:
+    """Seconds per picture of the fastest full call, by kind of call."""
+
+    def __init__(self) -> None:
+        self._best: dict[Hashable, float] = {}
+
+    def note(self, kind: Hashable, began: float, pictures: int, batch: int) -> None:
+        """Take note of a call that has ended now."""
+        took = time.perf_counter() - began
+        calls = -(-pictures // batch)
+        if pictures == calls * batch:
+            self._best[kind] = min(self._best.get(kind, took), took / pictures)
+        called(took, pictures, calls * batch, self._best.get(kind, took / max(1, pictures)))
+
+
+class MeasuredPoseModel:
+    """A `PoseModel` that says how it is used."""
+
+    def __init__(self, model: PoseModel) -> None:
+        self._model, self._pace = model, _Pace()
+
+    def batch(self, height: int, width: int) -> int:
+        """See `PoseModel.batch`."""
+        return self._model.batch(height, width)
+
+    def detect(self, pictures: Pixels, people: int) -> Floats:
+        """See `PoseModel.detect`."""
+        began = time.perf_counter()
+        found = self._model.detect(pictures, people)
+        self._pace.note(pictures.shape[1:], began, len(pictures), self.batch(*pictures.shape[1:3]))
+        return found
+
+
+class MeasuredSinglePoseModel:
+    """A `SinglePoseModel` that says how it is used."""
+
+    def __init__(self, model: SinglePoseModel) -> None:
+        self._model, self._pace = model, _Pace()
+
+    @property
+    def side(self) -> int:
+        """See `SinglePoseModel.side`."""
+        return self._model.side
+
+    @property
+    def batch(self) -> int:
+        """See `SinglePoseModel.batch`."""
+        return self._model.batch
+
+    def locate(self, crops: Pixels, expected: Floats | None = None) -> Floats:
+        """See `SinglePoseModel.locate`."""
+        began = time.perf_counter()
+        found = self._model.locate(crops, expected)
+        self._pace.note(expected is None, began, len(crops), self.batch)
+        return found
