@@ -1,6 +1,8 @@
 """Every profile is what Kubernetes 1.28 to 1.34 takes, and every pod is fenced in."""
 
 import json
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import helm_python
@@ -8,7 +10,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from tests.chart.rendering import PROFILES, merged, profile, render
+from tests.chart.rendering import PROFILES, at, merged, profile, render
 from tests.support.chart import CHART
 
 VERSIONS = [f"1.{minor}" for minor in range(28, 35)]
@@ -33,13 +35,38 @@ NAMES = [f"{name}-{('plain', 'everything', 'hpa')[index % 3]}" for index, (name,
 @pytest.mark.parametrize(("name", "extra"), CASES, ids=NAMES)
 def test_every_document_is_valid(name: str, extra: dict, version: str):
     for document in render(extra, over=name).documents:
-        if document["kind"] in CUSTOM:
-            jsonschema.validate(document, CUSTOM[document["kind"]])
-        else:
-            kubernetes_validate.validate(document, version, strict=True)
+        validate(json.dumps(document), version)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cache
+def validate(text: str, version: str) -> None:
+    """Cases have most documents in common."""
+    document = json.loads(text)
+    if document["kind"] in CUSTOM:
+        jsonschema.validate(document, CUSTOM[document["kind"]])
+    else:
+        kubernetes_validate.validate(document, version, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("Deployment", "spec.template.spec.containers.0.livenessprobe", {}),
+        ("Deployment", "spec.replicas", "3"),
+        ("ScaledObject", "spec.minReplicas", 1),
+        ("ServiceMonitor", "spec.endpoints.0.port", 80),
+        ("PrometheusRule", "spec.groups.0.rules.0.for", "soon"),
+    ],
+)
+def test_what_is_not_valid_is_found(kind: str, path: str, value: object):
+    document = deepcopy(render(EVERYTHING, over="production").of(kind)[0])
+    parent, _, key = path.rpartition(".")
+    at(document, parent)[key] = value
+    with pytest.raises((jsonschema.ValidationError, kubernetes_validate.ValidationError)):
+        validate(json.dumps(document), "1.30")
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
 @pytest.mark.parametrize(("name", "extra"), CASES, ids=NAMES)
 def test_lint_finds_nothing(name: str, extra: dict, version: str):
     report = helm_python.lint(CHART, merged(profile(name), extra), strict=True, kube_version=f"v{version}.0")
