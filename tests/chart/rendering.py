@@ -1,5 +1,6 @@
 """The chart as it comes out for given values."""
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -31,7 +32,7 @@ class Release:
             document
             for path, text in sorted(texts.items())
             if path.endswith(".yaml")
-            for document in yaml.safe_load_all(text)
+            for document in yaml.load_all(text, yaml.CSafeLoader)
             if document
         ]
 
@@ -71,8 +72,11 @@ def chart() -> helm_python.Chart:
     return helm_python.Chart.load(CHART)
 
 
+@cache
 def profile(name: str) -> Document:
-    """Values of a profile."""
+    """Values of a profile, or the defaults with an autoscaler."""
+    if name in ("keda", "hpa"):
+        return {"autoscaling": {"by": name}}
     found: Document = {}
     for each in PROFILES[name]:
         found = merged(found, yaml.safe_load((CHART / f"values-{each}.yaml").read_text()))
@@ -95,7 +99,12 @@ def render(values: Document | str | None = None, over: str = "defaults") -> Rele
         helm_python.HelmError: they are refused.
     """
     given: Document = yaml.safe_load(values) if isinstance(values, str) else values or {}
-    return Release(chart().render(merged(profile(over), given), name=NAME, namespace=NAMESPACE))
+    return _rendered(json.dumps(merged(profile(over), given)))
+
+
+@cache
+def _rendered(values: str) -> Release:
+    return Release(chart().render(json.loads(values), name=NAME, namespace=NAMESPACE))
 
 
 def at(document: Any, path: str) -> Any:
