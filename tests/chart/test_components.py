@@ -31,7 +31,9 @@ def test_what_there_is(given: str, deployments: set[str], statefulsets: set[str]
     assert release.names("StatefulSet") == statefulsets
     assert release.names("Job") == ({"bucket"} if "s3" in statefulsets else set())
     if "flower" not in deployments:
-        assert "flower" not in release.names("Service") | release.names("ServiceAccount") | release.names("NetworkPolicy")
+        assert "flower" not in release.names("Service") | release.names("ServiceAccount") | release.names(
+            "NetworkPolicy"
+        )
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,9 @@ def test_the_secret_for_trying_out_has_what_is_asked_for():
 
 @pytest.mark.parametrize("script", ["files/check.py", "bucket"])
 def test_python_that_pods_run_uses_what_there_is(script: str):
-    source = at(render().get("Job", "bucket"), MAIN + "command.2") if script == "bucket" else (CHART / script).read_text()
+    source = (
+        at(render().get("Job", "bucket"), MAIN + "command.2") if script == "bucket" else (CHART / script).read_text()
+    )
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             assert all(hasattr(import_module(str(node.module)), each.name) for each in node.names)

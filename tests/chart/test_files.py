@@ -25,9 +25,13 @@ def test_values_can_be_read_in_one_sitting():
     assert len((CHART / "values.yaml").read_text().splitlines()) <= 200
 
 
-@pytest.mark.parametrize("value", [value for value in values() if value.default is not None], ids=lambda value: value.path)
+@pytest.mark.parametrize(
+    "value", [value for value in values() if value.default is not None], ids=lambda value: value.path
+)
 def test_a_value_says_what_it_is_or_repeats_one_that_does(value):
-    of_all = {each.path.rpartition(".")[2] for each in values() if each.text and each.path.startswith(("common", "poolD"))}
+    of_all = {
+        each.path.rpartition(".")[2] for each in values() if each.text and each.path.startswith(("common", "poolD"))
+    }
     key = value.path.rpartition(".")[2]
     assert value.text or key in of_all | {"enabled", "resources", "limits", "queues"}
 

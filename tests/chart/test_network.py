@@ -92,5 +92,8 @@ def test_without_policies_there_are_none():
 
 def test_every_pod_has_a_policy():
     release = render()
-    policies = [each["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for each in release.of("NetworkPolicy")]
+    policies = [
+        each["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        for each in release.of("NetworkPolicy")
+    ]
     assert {name.partition("/")[2] for name, _ in release.pods()} == set(policies)

@@ -26,7 +26,10 @@ def worker(queues: str, processes: int, name: str) -> list[str]:
         ("{}", {"plan", "infer-cpu", "render", "finish"}),
         (GPU, {"plan", "infer-cpu", "infer-gpu", "render", "finish"}),
         (OWN, {"plan", "infer-cpu", "render", "finish", "mine"}),
-        ("{pools: {infer-cpu: {enabled: false}, infer-gpu: {enabled: true}}}", {"plan", "infer-gpu", "render", "finish"}),
+        (
+            "{pools: {infer-cpu: {enabled: false}, infer-gpu: {enabled: true}}}",
+            {"plan", "infer-gpu", "render", "finish"},
+        ),
         ("{pools: {finish: null, tail: {queues: [stitch, publish]}}}", {"plan", "infer-cpu", "render", "tail"}),
     ],
 )
@@ -151,7 +154,9 @@ def test_draining_a_node_takes_a_quarter_of_a_pool_at_most_and_one_pod_at_least(
 
 def test_a_selector_finds_the_pods_of_its_pool_and_no_others():
     release = render(GPU)
-    labels = {each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"] for each in release.of("Deployment")}
+    labels = {
+        each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"] for each in release.of("Deployment")
+    }
     for each in release.of("Deployment"):
         wanted = each["spec"]["selector"]["matchLabels"].items()
         assert [name for name, own in labels.items() if wanted <= own.items()] == [each["metadata"]["name"]]

@@ -120,7 +120,12 @@ def test_a_setting_gets_where_it_should(given: str, where: str, variable: str, v
         ("{redis: {existingSecret: mine, key: url, tryOut: {enabled: false}}}", "REDIS_URL", "mine", "url"),
         ("{}", "S3_ACCESS_KEY_ID", "pf-posefleet-try-out", "access-key-id"),
         ("{s3: {existingSecret: mine, tryOut: {enabled: false}}}", "S3_SECRET_ACCESS_KEY", "mine", "secret-access-key"),
-        ("{s3: {existingSecret: mine, accessKeyIdKey: id, tryOut: {enabled: false}}}", "S3_ACCESS_KEY_ID", "mine", "id"),
+        (
+            "{s3: {existingSecret: mine, accessKeyIdKey: id, tryOut: {enabled: false}}}",
+            "S3_ACCESS_KEY_ID",
+            "mine",
+            "id",
+        ),
         ("{s3: {tryOut: {enabled: false}}}", "S3_ACCESS_KEY_ID", None, None),
         ("{s3: {tryOut: {enabled: false}}}", "S3_SECRET_ACCESS_KEY", None, None),
     ],
