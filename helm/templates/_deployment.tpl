@@ -1,6 +1,6 @@
 {{/* The Deployment of a component, from a dict:
      root, component, values (merged), image (cpu or gpu), command, args, ports (name: number), probes (YAML), and,
-     where there are any: replicas, grace, configMaps (beside everybody's), env (YAML), models, gpu, volumes, mounts. */}}
+     where there are any: replicas, grace, configMaps (beside everybody's), env (YAML), storage (it uses S3 and models), gpu, volumes, mounts. */}}
 {{- define "posefleet.deployment" -}}
 {{- $name := list .root .component }}
 {{- $image := include "posefleet.image" (list .root .image) }}
@@ -38,7 +38,7 @@ spec:
       terminationGracePeriodSeconds: {{ .grace | default 30 }}
       securityContext: {{- include "posefleet.podSecurity" 10001 | nindent 8 }}
       {{- include "posefleet.placement" (list .root .component .values) | nindent 6 }}
-      {{- if .models }}
+      {{- if .storage }}
       initContainers:
         - name: models
           image: {{ $image }}
@@ -62,7 +62,8 @@ spec:
             - configMapRef: {name: {{ include "posefleet.name" (list $.root .) }}}
             {{- end }}
           env:
-            {{- include "posefleet.secrets" .root | nindent 12 }}
+            {{- include "posefleet.redisVariables" .root | nindent 12 }}
+            {{- if .storage }}{{ with include "posefleet.s3Variables" .root }}{{ . | nindent 12 }}{{ end }}{{ end }}
             {{- with .env }}
             {{- trim . | nindent 12 }}
             {{- end }}
@@ -99,6 +100,6 @@ spec:
 {{/* Of everything that a pod reads when it starts. */}}
 {{- define "posefleet.checksum" -}}
 {{- $values := .root.Values }}
-{{- $secrets := list (include "posefleet.secrets" .root) (include "posefleet.webhookSecret" .root) }}
+{{- $secrets := list (include "posefleet.redisVariables" .root) (include "posefleet.s3Variables" .root) (include "posefleet.webhookSecret" .root) }}
 {{- list (include "posefleet.settings" .root) (.values.settings | default dict) $secrets | toJson | sha256sum }}
 {{- end }}

@@ -42,7 +42,7 @@ spec:
 {{- toJson $peers }}
 {{- end }}
 
-{{/* (list root component ingress egress): rules as JSON lists; egress beyond DNS, Redis and S3. */}}
+{{/* (list root component ingress egress storage): rules as JSON lists; egress beyond DNS, Redis and, with storage, S3. */}}
 {{- define "posefleet.networkPolicy" -}}
 {{- $root := index . 0 }}{{ $policy := $root.Values.networkPolicy }}
 apiVersion: networking.k8s.io/v1
@@ -57,8 +57,10 @@ spec:
     - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
     {{- $redis := $root.Values.redis.tryOut.enabled | ternary (include "posefleet.peers" (list $root "redis")) (toJson $policy.redisTo) }}
     {{- include "posefleet.egress" (list $redis ($root.Values.redis.tryOut.enabled | ternary (list 6379) $policy.redisPorts)) | nindent 4 }}
+    {{- if index . 4 }}
     {{- $s3 := $root.Values.s3.tryOut.enabled | ternary (include "posefleet.peers" (list $root "s3")) (toJson $policy.s3To) }}
     {{- include "posefleet.egress" (list $s3 ($root.Values.s3.tryOut.enabled | ternary (list 8333) $policy.s3Ports)) | nindent 4 }}
+    {{- end }}
     {{- range concat (index . 3 | fromJsonArray) $policy.extraEgress }}
     - {{ toJson . }}
     {{- end }}

@@ -46,11 +46,15 @@ POSEFLEET_{{ upper $name }}: {{ kindIs "string" $value | ternary $value (toJson 
     secretKeyRef: {name: {{ index . 1 }}, key: {{ index . 2 }}}
 {{- end }}
 
-{{/* Secrets of all our components. */}}
-{{- define "posefleet.secrets" -}}
+{{/* Of all our components. */}}
+{{- define "posefleet.redisVariables" -}}
 {{ include "posefleet.fromSecret" (list "POSEFLEET_REDIS_URL" (include "posefleet.redisSecret" .) .Values.redis.key) }}
+{{- end }}
+
+{{/* Of those that use storage; none with workload identity. */}}
+{{- define "posefleet.s3Variables" -}}
 {{- with include "posefleet.s3Secret" . }}
-{{ include "posefleet.fromSecret" (list "POSEFLEET_S3_ACCESS_KEY_ID" . $.Values.s3.accessKeyIdKey) }}
+{{- include "posefleet.fromSecret" (list "POSEFLEET_S3_ACCESS_KEY_ID" . $.Values.s3.accessKeyIdKey) }}
 {{ include "posefleet.fromSecret" (list "POSEFLEET_S3_SECRET_ACCESS_KEY" . $.Values.s3.secretAccessKeyKey) }}
 {{- end }}
 {{- end }}

@@ -6,7 +6,7 @@ from tests.chart.rendering import Document, at, render
 
 DNS = [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
 OURS = {"app.kubernetes.io/name": "posefleet", "app.kubernetes.io/instance": "pf"}
-ALL = ["plan", "infer-cpu", "render", "finish", "api", "sweeper", "exporter", "flower"]
+STORING = ["plan", "infer-cpu", "render", "finish", "api", "sweeper"]
 
 
 def policy(given: str, component: str, over: str = "defaults") -> Document:
@@ -21,7 +21,7 @@ def port(number: int | str) -> Document:
     return {"port": number, "protocol": "TCP"}
 
 
-@pytest.mark.parametrize("component", ALL)
+@pytest.mark.parametrize("component", STORING)
 def test_a_component_reaches_dns_redis_and_s3_and_nothing_else(component: str):
     assert policy("{}", component)["egress"] == [
         {"ports": DNS},
@@ -31,7 +31,7 @@ def test_a_component_reaches_dns_redis_and_s3_and_nothing_else(component: str):
     assert policy("{}", component)["policyTypes"] == ["Ingress", "Egress"]
 
 
-@pytest.mark.parametrize("component", ALL)
+@pytest.mark.parametrize("component", STORING)
 @pytest.mark.parametrize(
     ("given", "index", "rule"),
     [
@@ -72,6 +72,11 @@ def test_servers_of_one_s_own(given: str, index: int, rule: Document | None, com
 )  # fmt: skip
 def test_who_may_come_in(given: str, component: str, ingress: list[Document]):
     assert policy(given, component)["ingress"] == ingress
+
+
+@pytest.mark.parametrize("component", ["exporter", "flower"])
+def test_who_needs_no_storage_does_not_reach_it(component: str):
+    assert policy("{}", component)["egress"] == [{"ports": DNS}, {"ports": [port(6379)], "to": [peer("redis")]}]
 
 
 @pytest.mark.parametrize("server", ["redis", "s3"])

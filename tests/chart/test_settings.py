@@ -19,6 +19,8 @@ DECIDED = {
 }
 OTHERWISE = {"metrics_port": 9808, "log_format": "json", "soft_shutdown_s": 120}
 """Where a cluster wants another default than a single machine."""
+STORING = ("plan", "infer-cpu", "render", "finish", "api", "sweeper")
+ONCE = {"Job/bucket", "Pod/test"}
 FULL = "{webhook: {existingSecret: hooks}}"
 GIVEN = [value for value in values() if value.path.startswith("settings.")]
 FIELDS = {value.path.removeprefix("settings."): value for value in GIVEN}
@@ -130,7 +132,7 @@ def test_a_setting_gets_where_it_should(given: str, where: str, variable: str, v
         ("{s3: {tryOut: {enabled: false}}}", "S3_SECRET_ACCESS_KEY", None, None),
     ],
 )
-@pytest.mark.parametrize("component", ["plan", "infer-cpu", "render", "finish", "api", "sweeper", "exporter", "flower"])
+@pytest.mark.parametrize("component", ["plan", "infer-cpu", "render", "finish", "api", "sweeper"])
 def test_a_secret_comes_from_where_it_should(given: str, variable: str, secret: str, key: str, component: str):
     env = at(render(given).get("Deployment", component), "spec.template.spec.containers.0.env")
     found = {each["name"]: each.get("valueFrom") for each in env}.get(f"POSEFLEET_{variable}")
@@ -139,10 +141,15 @@ def test_a_secret_comes_from_where_it_should(given: str, variable: str, secret: 
 
 @pytest.mark.parametrize(
     ("variable", "components"),
-    [("WEBHOOK_SECRET", {"api", "sweeper"}), ("FLOWER_BASIC_AUTH", {"flower"})],
+    [
+        ("WEBHOOK_SECRET", {"Deployment/api", "Deployment/sweeper"}),
+        ("FLOWER_BASIC_AUTH", {"Deployment/flower"}),
+        ("REDIS_URL", {f"Deployment/{each}" for each in (*STORING, "exporter", "flower")} | ONCE),
+        ("S3_SECRET_ACCESS_KEY", {f"Deployment/{each}" for each in STORING} | ONCE),
+    ],
 )
 def test_a_secret_is_only_where_it_is_used(variable: str, components: set[str]):
-    assert variables(render(FULL))[f"POSEFLEET_{variable}"] == {f"Deployment/{each}" for each in components}
+    assert variables(render(FULL))[f"POSEFLEET_{variable}"] == components
 
 
 @pytest.mark.parametrize("profile", ["production", "production-gpu"])

@@ -1,4 +1,4 @@
-"""What of the chart is generated: ``python -m tests.support.chart`` writes the README's tables and copies alerts and dashboard."""
+"""What of the chart is generated: ``python -m tests.support.chart`` writes tables and copies alerts and dashboard."""
 
 import json
 import re
