@@ -6,7 +6,7 @@
 {{- end }}
 {{- range $name, $given := .Values.pools }}
 {{- $pool := include "posefleet.pool" (list $ $given) | fromJson }}
-{{- if has $name (list "api" "sweeper" "exporter" "flower" "redis" "s3" "settings" "try-out" "test" "tokens" "bucket" "metrics" "alerts" "dashboard") }}
+{{- if has $name (list "api" "sweeper" "poller" "exporter" "flower" "redis" "s3" "settings" "try-out" "test" "tokens" "bucket" "metrics" "alerts" "dashboard") }}
 {{- fail (printf "pools.%s: another component has this name; choose another one" $name) }}
 {{- end }}
 {{- $needed := add (include "posefleet.softSeconds" (list $ $pool) | int) (include "posefleet.taskSeconds" (list $ $pool) | int) }}
@@ -22,6 +22,9 @@
 {{- if gt (int $pool.minReplicas) (int $pool.maxReplicas) }}
 {{- fail (printf "pools.%s.minReplicas is more than its maxReplicas" $name) }}
 {{- end }}
+{{- end }}
+{{- if and .Values.poller.queueUrl (not $settings.watch) }}
+{{- fail "poller.queueUrl needs settings.watch, such as s3://bucket/prefix/: nothing else is taken" }}
 {{- end }}
 {{- $queues := list }}
 {{- range .Values.pools }}{{ $pool := include "posefleet.pool" (list $ .) | fromJson }}{{ if $pool.enabled }}{{ $queues = concat $queues $pool.queues }}{{ end }}{{ end }}

@@ -37,7 +37,9 @@ spec:
       {{- end }}
       terminationGracePeriodSeconds: {{ .grace | default 30 }}
       securityContext: {{- include "posefleet.podSecurity" 10001 | nindent 8 }}
-      {{- include "posefleet.placement" (list .root .component .values) | nindent 6 }}
+      {{- with include "posefleet.placement" (list .root .component .values) | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
       {{- if .storage }}
       initContainers:
         - name: models
@@ -77,7 +79,7 @@ spec:
             {{- end }}
           {{- end }}
           {{- trim .probes | nindent 10 }}
-          resources: {{- include "posefleet.resources" (list .values.resources .gpu) | nindent 12 }}
+          resources: {{- include "posefleet.resources" (list .values.resources .gpu) | trim | nindent 12 }}
           securityContext: {{- include "posefleet.containerSecurity" . | nindent 12 }}
           volumeMounts:
             {{- include "posefleet.mounts" . | nindent 12 }}

@@ -38,7 +38,7 @@ readinessProbe:
   exec: {command: [sh, -c, {{ $ready | quote }}]}
   periodSeconds: 10
   timeoutSeconds: 5
-{{ include "posefleet.heartbeatProbe" (index . 2) }}
+{{- include "posefleet.heartbeatProbe" (index . 2) }}
 {{- end }}
 
 {{- define "posefleet.heartbeatProbe" -}}

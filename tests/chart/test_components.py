@@ -12,6 +12,7 @@ from tests.support.chart import CHART
 
 POD = "spec.template.spec."
 MAIN = POD + "containers.0."
+POLLER = "{poller: {queueUrl: 'https://sqs.example/1/up'}, settings: {watch: 's3://films/'}}"
 PRODUCTION = {"api", "sweeper", "exporter", "flower", "plan", "infer-cpu", "render", "finish"}
 
 
@@ -19,6 +20,7 @@ PRODUCTION = {"api", "sweeper", "exporter", "flower", "plan", "infer-cpu", "rend
     ("given", "deployments", "statefulsets"),
     [
         ("{}", PRODUCTION, {"redis", "s3"}),
+        (POLLER, PRODUCTION | {"poller"}, {"redis", "s3"}),
         ("{api: {enabled: false}}", PRODUCTION - {"api"}, {"redis", "s3"}),
         ("{flower: {enabled: false}}", PRODUCTION - {"flower"}, {"redis", "s3"}),
         ("{redis: {existingSecret: mine, tryOut: {enabled: false}}}", PRODUCTION, {"s3"}),
@@ -57,6 +59,8 @@ def test_what_there_is(given: str, deployments: set[str], statefulsets: set[str]
         ("{}", "sweeper", POD + "initContainers.0.name", "models"),
         ("{}", "sweeper", MAIN + "ports", None),
         ("{}", "exporter", MAIN + "args", ["metrics", "--host", "0.0.0.0", "--port", "9809"]),
+        (POLLER, "poller", MAIN + "args", ["python", "-m", "producer", "events", "sqs", "https://sqs.example/1/up"]),
+        (POLLER, "poller", POD + "initContainers.0.name", "models"),
         ("{}", "exporter", MAIN + "livenessProbe.tcpSocket", {"port": "metrics"}),
         ("{}", "exporter", MAIN + "readinessProbe.httpGet", {"path": "/metrics", "port": "metrics"}),
         ("{}", "exporter", POD + "initContainers", None),

@@ -91,6 +91,11 @@ def test_webhooks_reach_public_addresses_alone():
     assert len(policy("{webhook: {existingSecret: hooks}}", "api")["egress"]) == 3
 
 
+def test_the_poller_reaches_queues():
+    given = "{poller: {queueUrl: 'https://sqs.example/1/up'}, settings: {watch: 's3://films/'}}"
+    assert policy(given, "poller")["egress"][3] == {"ports": [port(443)]}
+
+
 def test_without_policies_there_are_none():
     assert not render("{networkPolicy: {enabled: false}}").of("NetworkPolicy")
 

@@ -23,6 +23,8 @@ EVERYTHING = {
     "autoscaling": {"by": "keda"},
     "monitoring": {"serviceMonitor": True, "prometheusRule": True, "dashboard": True},
     "webhook": {"existingSecret": "hooks"},
+    "poller": {"queueUrl": "https://sqs.example/1/uploads"},
+    "settings": {"watch": "s3://films/"},
     "pools": {"infer-gpu": {"enabled": True}, "render": {"spot": True}},
 }
 ENDS = ("Pod/test", "Job/bucket")
@@ -102,7 +104,9 @@ def test_every_container_that_stays_has_a_liveness_probe(name: str, extra: dict)
     for pod, spec in render(extra, over=name).pods():
         for container in spec["containers"]:
             assert ("livenessProbe" in container) is (pod not in ENDS), pod
-            assert ("readinessProbe" in container) is (pod not in (*ENDS, "Deployment/sweeper")), pod
+            assert ("readinessProbe" in container) is (pod not in (*ENDS, "Deployment/sweeper", "Deployment/poller")), (
+                pod
+            )
 
 
 @pytest.mark.parametrize(("name", "extra"), CASES, ids=NAMES)
