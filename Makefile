@@ -10,7 +10,7 @@ LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart clean
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -75,6 +75,9 @@ track-eval: $(VENV)/.ready-dev setup ## HOTA, IDF1, MOTA and id switches beside 
 
 accuracy: $(VENV)/.ready-dev setup ## COCO keypoint accuracy of presets and sizes: COCO=folder with images/ and person_keypoints.json.
 	$(BIN)/python -m tests.benchmarks.accuracy $(COCO)
+
+pictures: $(VENV)/.ready-dev setup ## Take the README's pictures of the page (needs Chromium).
+	$(BIN)/python -m tests.support.pictures
 
 lock: ## Pin all requirements with hashes (needs uv; .venv's is used).
 	$(LOCK) --extra cpu --extra local pyproject.toml -o requirements/cpu.txt

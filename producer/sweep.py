@@ -14,7 +14,7 @@ from producer.events.listing import Listing
 from producer.fleet import Fleet
 from producer.missing import missing
 from producer.standing import complete
-from schema.errors import MessageError, PermanentError, TransientError
+from schema.errors import MessageError, PermanentError, SourceMissing, TransientError
 from schema.names import JOBS, OPEN, TASK_OF, UPLOADS, JobKeys
 from workers.storage.ends import tell_ended
 from workers.storage.records import close, purge, read_plan
@@ -120,7 +120,7 @@ class Sweeper:
             ):
                 by_job.setdefault(job_id, []).append(unit)
             for job_id, units in by_job.items():
-                if self._has_ended(job_id):
+                if self._has_ended(job_id) or self._fleet.store.head(JobKeys(job_id).job) is None:
                     self._fleet.ledger.drop(step, [(job_id, unit) for unit in units])
                 else:
                     self._send(findings, step, job_id, units)
@@ -160,7 +160,7 @@ class Sweeper:
             alive = self._fleet.ledger.alive(job_id, left.step, left.units)
             self._send(findings, left.step, job_id, [unit for unit in left.units if unit not in alive])
             self._fleet.ledger.touch(job_id)
-        except MessageError as error:
+        except (MessageError, SourceMissing) as error:
             findings.errors[job_id] = str(error)
 
     def _close(self, findings: Findings, job_id: str, modified_s: float, *, busy: bool) -> None:

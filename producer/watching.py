@@ -67,7 +67,13 @@ def watch_all(fleet: Fleet, job_ids: Sequence[str], submitter: str | None, conso
             time.sleep(_LOOK_S)
     if not console.is_terminal:
         console.print(jobs_table(_of_interest(infos)))
+    for info in [info for info in infos if info.error][:_LINES]:
+        console.print(f"{info.state.upper()} {info.uri}: {_message(info)}", highlight=False, soft_wrap=True)
     return infos
+
+
+def _message(info: JobInfo) -> str:
+    return info.error.message if info.error else ""
 
 
 def _under_way(fleet: Fleet, submitter: str | None) -> list[str]:

@@ -8,18 +8,19 @@ from contextlib import suppress
 import pytest
 
 from producer import Fleet
-from producer.stack.process import Child, answers, free_port
+from producer.stack.process import Child, answers, free_port, ports_to_oneself
 from producer.stack.servers import redis_command, s3_command
 from producer.stack.stack import Stack
 from schema.errors import ModelError, PosefleetError
 from schema.messages import ModelIdentity
-from schema.settings import Settings
+from schema.settings import Settings, current
 from tests.faults.rows import Table
 from tests.support.uploads import Uploads, telling_store
 from workers.models.store import identity
 
 REQUIRE_ALL = bool(os.environ.get("POSEFLEET_TEST_REQUIRE_ALL"))
 VISIBILITY_S = 24
+_SHARED = ("whole_ground", "stack", "quiet_fleet", "telling")
 
 
 def skip_or_fail(why: str) -> None:
@@ -36,12 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With two processes one has the fleet that is mistreated, the other one the fleet of all other tests."""
+    """Tests that share a fleet stay in one process, where tests run in several."""
     for item in items:
         used = getattr(item, "fixturenames", ())
-        for fixture, group in (("whole_ground", "ground"), ("stack", "stack")):
-            if fixture in used:
-                item.add_marker(pytest.mark.xdist_group(group))
+        if group := next((fixture for fixture in _SHARED if fixture in used), None):
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +70,10 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def quiet_fleet(model: ModelIdentity, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A fleet without workers, in which nothing moves: Redis, S3, and a data folder."""
     data, taken = tmp_path_factory.mktemp("quiet"), {8333}
-    port = free_port(28333, taken)
-    child = Child(s3_command(data, port, taken, "tests", "not-a-secret"), data)
+    with ports_to_oneself(current().cache_dir):
+        port = free_port(28333, taken)
+        child = Child(s3_command(data, port, taken, "tests", "not-a-secret"), data)
+        child.wait_until(lambda: answers(port), 60)
     named = {"s3_access_key_id": "tests", "s3_secret_access_key": "not-a-secret", "data_dir": data}
     settings = Settings(redis_url=redis_url, s3_endpoint=f"http://127.0.0.1:{port}", **named)
     fleet = Fleet(settings)

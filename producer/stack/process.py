@@ -2,12 +2,14 @@
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +106,15 @@ def _end_with_parent() -> None:
     """Ask the kernel (Linux) to end this process when its parent dies, however it dies."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextmanager
+def ports_to_oneself(folder: Path) -> Iterator[None]:
+    """Let no other stack of this ``folder`` choose ports until what was chosen here is in use."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "ports.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def free_port(wanted: int, taken: set[int]) -> int:

@@ -17,7 +17,7 @@ from kombu.utils.url import maybe_sanitize_url
 
 from producer.api.tokens import SCOPES, TokenFile
 from producer.stack.addresses import Addresses, credentials, read_addresses, state_file, write_private
-from producer.stack.process import Child, Command, answers, free_port
+from producer.stack.process import Child, Command, answers, free_port, ports_to_oneself
 from producer.stack.servers import redis_command, s3_command, webhook
 from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH
 from schema.settings import Settings
@@ -52,8 +52,9 @@ class Stack:
             ConfigurationError: something did not come up; all that was started is stopped again.
         """
         try:
-            self._start_servers()
-            self._start_workers()
+            with ports_to_oneself(self._settings.cache_dir):
+                self._start_servers()
+                self._start_workers()
         except BaseException:
             self.kill()
             raise

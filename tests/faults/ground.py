@@ -17,7 +17,7 @@ import redis
 from producer import Fleet
 from producer.job import Job
 from producer.stack.addresses import Addresses
-from producer.stack.process import Child, _any_free, answers
+from producer.stack.process import Child, _any_free, answers, ports_to_oneself
 from producer.stack.servers import redis_command, s3_command
 from producer.stack.stack import Stack
 from schema.failpoint import FOLDER, NOTES, WHERE
@@ -32,7 +32,7 @@ from schema.names import (
     lanes_of,
 )
 from schema.options import Options
-from schema.settings import Settings
+from schema.settings import Settings, current
 from tests.support.proxy import Faults, Proxy
 from tests.support.s3_proxy import S3Faults, S3Proxy
 
@@ -133,12 +133,13 @@ class Ground:
     def _start(self) -> None:
         for name in ("redis", "s3", "data", "marks"):
             (self.folder / name).mkdir()
-        self.server = RedisServer(self.folder, self._port())
-        self._closing.callback(self.server.stop)
-        s3_port = self._port()
-        s3 = Child(s3_command(self.folder, s3_port, self._taken, KEY_ID, SECRET), self.folder)
-        self._closing.callback(s3.kill)
-        s3.wait_until(lambda: answers(s3_port), 60)
+        with ports_to_oneself(current().cache_dir):
+            self.server = RedisServer(self.folder, self._port())
+            self._closing.callback(self.server.stop)
+            s3_port = self._port()
+            s3 = Child(s3_command(self.folder, s3_port, self._taken, KEY_ID, SECRET), self.folder)
+            self._closing.callback(s3.kill)
+            s3.wait_until(lambda: answers(s3_port), 60)
         self.redis_proxy = self._closing.enter_context(Proxy(self.server.port))
         self.s3_proxy = self._closing.enter_context(S3Proxy(s3_port))
         settings = self.settings(f"redis://127.0.0.1:{self.server.port}/0", f"http://127.0.0.1:{s3_port}")

@@ -8,11 +8,11 @@ from typing import Any
 
 from producer import Fleet
 from producer.events import PATH
-from producer.stack.process import Child, _any_free, answers
+from producer.stack.process import Child, _any_free, answers, ports_to_oneself
 from producer.stack.servers import Webhook, s3_command
 from schema.errors import PosefleetError
 from schema.messages import VideoJob
-from schema.settings import Settings
+from schema.settings import Settings, current
 from tests.faults.ground import until
 
 BUCKET, TOKEN = "footage", "of-the-tests"
@@ -53,12 +53,13 @@ class Uploads:
 def telling_store(folder: Path, redis_url: str) -> Iterator[Uploads]:
     """An object store that tells of uploads, and Redis."""
     taken = set[int]()
-    port, hook = _any_free(taken), _any_free(taken)
-    taken |= {port, hook}
-    webhook = Webhook(f"http://127.0.0.1:{hook}{PATH}", TOKEN, [f"{BUCKET}/videos/"])
-    child = Child(s3_command(folder, port, taken, "posefleet", "of-the-tests", webhook), folder)
-    try:
+    with ports_to_oneself(current().cache_dir):
+        port, hook = _any_free(taken), _any_free(taken)
+        taken |= {port, hook}
+        webhook = Webhook(f"http://127.0.0.1:{hook}{PATH}", TOKEN, [f"{BUCKET}/videos/"])
+        child = Child(s3_command(folder, port, taken, "posefleet", "of-the-tests", webhook), folder)
         child.wait_until(lambda: answers(port), 60)
+    try:
         settings = Settings(
             redis_url=redis_url,
             s3_endpoint=f"http://127.0.0.1:{port}",

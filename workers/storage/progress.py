@@ -45,7 +45,7 @@ def connect(url: str) -> Any:
     """A client whose calls end in time."""
     return redis.Redis.from_url(
         url,
-        socket_timeout=5,
+        socket_timeout=4,
         socket_connect_timeout=5,
         socket_keepalive=True,
         socket_keepalive_options=KEEPALIVE,
