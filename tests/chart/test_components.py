@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from producer.cli import cli
-from tests.chart.rendering import at, render
+from tests.chart.rendering import at, chart, render
 from tests.support.chart import CHART
 
 POD = "spec.template.spec."
@@ -151,6 +151,28 @@ def test_redis_keeps_what_it_accepted_and_never_evicts():
     assert (options["--appendonly"], options["--appendfsync"]) == ("yes", "everysec")
     assert options["--maxmemory-policy"] == "noeviction"
     assert options["--requirepass"] == "$(PASSWORD)"
+
+
+def test_seaweedfs_serves_s3_and_no_more():
+    args = at(render().get("StatefulSet", "s3"), MAIN + "args")
+    assert args[1] == "mini"
+    assert {"-ip.bind=0.0.0.0", "-s3.port=8333", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0"} <= set(args)
+    assert at(render().get("NetworkPolicy", "s3"), "spec.ingress.0.ports") == [{"port": "s3", "protocol": "TCP"}]
+
+
+@pytest.mark.parametrize(
+    ("release", "name"),
+    [
+        ("pf", "pf-posefleet-api"),
+        ("posefleet", "posefleet-api"),
+        ("posefleet-lab", "posefleet-lab-api"),
+        ("r" * 53, "r" * 40 + "-api"),
+    ],
+)
+def test_names_come_from_the_release(release: str, name: str):
+    texts = chart().render({}, name=release, namespace="lab")
+    assert f"  name: {name}\n" in texts["posefleet/templates/api/deployment.yaml"]
+    assert f"http://{name[:-4]}-s3:8333" in texts["posefleet/templates/config/configmap.yaml"]
 
 
 def test_the_secret_for_trying_out_has_what_is_asked_for():
