@@ -60,6 +60,7 @@ def test_prometheus_finds_workers_exporter_and_api_and_no_other():
 def test_every_worker_is_asked_by_itself(pool: str):
     service = render(ON).get("Service", pool)["spec"]
     assert service["clusterIP"] == "None"
+    assert service["publishNotReadyAddresses"] is True
     assert service["ports"] == [{"name": "metrics", "port": 9808, "targetPort": "metrics"}]
 
 
