@@ -74,6 +74,19 @@ def test_the_code_reads_what_the_configmap_says(monkeypatch: pytest.MonkeyPatch)
         assert str(getattr(read, name)) == value
 
 
+@pytest.mark.parametrize("profile", ["local", "gpu", "production", "production-gpu"])
+def test_the_code_takes_what_every_pool_is_told(profile: str, monkeypatch: pytest.MonkeyPatch):
+    release = render(over=profile)
+    for name in sorted(release.names("ConfigMap") - {"settings", "dashboard"}):
+        with monkeypatch.context() as environment:
+            for variable, value in {**data(release), **(release.get("ConfigMap", name)["data"] or {})}.items():
+                environment.setenv(variable, value)
+            read = Settings.read()
+        grace = at(release.get("Deployment", name), "spec.template.spec.terminationGracePeriodSeconds")
+        assert grace > read.soft_shutdown_s
+        assert read.warm_model is name.startswith("infer")
+
+
 def test_whole_numbers_are_written_without_exponent():
     assert not [value for value in data(render()).values() if re.fullmatch(r"[\d.]+e\+\d+", value)]
 
