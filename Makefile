@@ -10,7 +10,7 @@ LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock pictures clean
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -84,6 +84,9 @@ lock: ## Pin all requirements with hashes (needs uv; .venv's is used).
 	$(LOCK) --extra gpu --extra local -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
 	$(LOCK) --extra local --extra notebook --extra otel --extra dev -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
+
+chart: $(VENV)/.ready-dev ## Write what is generated of the Helm chart: tables of its README, copies of alerts and dashboard.
+	@$(BIN)/python -m tests.support.chart
 
 clean: ## Remove the environment and everything built.
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
