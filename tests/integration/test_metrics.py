@@ -71,7 +71,7 @@ def test_workers_tell_what_they_did_even_if_a_process_is_killed_meanwhile(stack:
     seen = read(whole)
     assert seen["posefleet_redis_up"] == seen["posefleet_workers queue=infer"] == 1
     assert seen["posefleet_worker_processes queue=render"] == os.cpu_count()
-    assert seen["posefleet_outstanding queue=infer"] == 0
+    until(lambda: read(whole)["posefleet_outstanding queue=infer"] == 0)
     assert seen["posefleet_last_sweep_timestamp_seconds"] > time.time() - 600
 
 

@@ -10,7 +10,7 @@ from typing import Self
 
 import redis
 
-_PUSH = re.compile(rb'"LPUSH" "posefleet:(\w+)" "(.*)"\s*$')
+_PUSH = re.compile(rb'"LPUSH" "posefleet:([\w.]+)" "(.*)"\s*$')
 
 
 class Doubling:
