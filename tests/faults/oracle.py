@@ -58,7 +58,7 @@ def _frames(ground: Ground, job: Job, manifest: Manifest, reference: pa.Table | 
     if reference is not None:
         assert table.equals(reference), "tracks differ from those of an undisturbed run"
     _results(ground, manifest)
-    assert not list(store.objects(f"{keys.prefix}render/")), "pieces are left"
+    until(lambda: not list(store.objects(keys.render_prefix)), _SETTLE_S, "pieces are left")
 
 
 def _monotone(table: pa.Table, frames: int) -> None:
