@@ -73,8 +73,11 @@ class Bulk:
 
     def lines(self) -> list[str]:
         """What to tell people."""
-        said = [f"{self.found:,} videos, {self.size / 1e9:,.1f} GB: {self.new:,} new jobs, {self.known:,} had one"]
-        return said + [f"left out: {count:,} {why}" for why, count in sorted(self.left_out.items())]
+        size = f"{self.size / 1e9:,.1f} GB" if self.size > 1e9 else f"{self.size / 1e6:,.1f} MB"
+        jobs = f": {self.new:,} new jobs, {self.known:,} had one" if self.new or self.known else ""
+        return [f"{self.found:,} videos, {size}{jobs}"] + [
+            f"left out: {count:,} {why}" for why, count in sorted(self.left_out.items())
+        ]
 
 
 @dataclass(frozen=True)
