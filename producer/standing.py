@@ -1,10 +1,13 @@
 """Where jobs stand: from the catalog in Redis, else from object storage, which always knows."""
 
+import logging
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from producer.missing import Missing, missing
 from schema.catalog import JobInfo, StepProgress, accepted_info, ended_info
-from schema.errors import SourceMissing
+from schema.errors import MessageError, SourceMissing
 from schema.manifest import Manifest, State
 from schema.messages import VideoJob
 from schema.names import JOBS, JobKeys
@@ -13,6 +16,9 @@ from workers.storage.port import ObjectStore
 from workers.storage.progress import frames_in
 from workers.storage.records import read_plan
 
+log = logging.getLogger("posefleet")
+
+_READERS = 16
 _NEXT = {
     "split": State.QUEUED,
     "infer": State.INFERRING,
@@ -56,15 +62,22 @@ def complete(store: ObjectStore, catalog: Catalog, job_ids: Iterable[str] | None
         catalog: what Redis knows.
         job_ids: only these; none: all there are.
 
+    Jobs whose records cannot be read, or that are being deleted, are left out.
+
     Raises:
-        StorageUnavailable, BrokerUnavailable, MessageError
+        StorageUnavailable, BrokerUnavailable
     """
     unknown = catalog.unknown(store.folders(JOBS) if job_ids is None else job_ids)
-    for job_id in unknown:
-        try:
-            catalog.restore([info_from_storage(store, job_id)])
-        except SourceMissing:
-            continue
+    with ThreadPoolExecutor(_READERS) as pool:
+        catalog.restore(info for info in pool.map(partial(_readable, store), unknown) if info)
     if job_ids is None:
         catalog.set_whole()
     return len(unknown)
+
+
+def _readable(store: ObjectStore, job_id: str) -> JobInfo | None:
+    try:
+        return info_from_storage(store, job_id)
+    except (SourceMissing, MessageError) as error:
+        log.warning("job %s is not listed: %s", job_id, error)
+        return None

@@ -6,20 +6,11 @@ from schema.catalog import JobInfo, ended_info
 from schema.lanes import Turns
 from schema.manifest import Failure, Manifest, People, State
 from schema.messages import ModelIdentity, Source, VideoJob
-from schema.names import HIGH
+from schema.names import HIGH, JobKeys
 from schema.options import Options
 from workers.storage.catalog import HIGH_AT_ONCE, Catalog
-from workers.storage.progress import Progress
 
 RANGE = "00000000-00000010"
-
-
-@pytest.fixture
-def progress(redis_url):
-    found = Progress(redis_url)
-    found.redis.flushall()
-    yield found
-    found.redis.close()
 
 
 @pytest.fixture
@@ -181,3 +172,15 @@ def test_what_redis_does_not_know_is_named(catalog):
     catalog.remove("ida")
     assert catalog.unknown(["ida"]) == ["ida"]
     assert names(page(catalog)) == []
+
+
+def test_a_record_of_another_version_keeps_no_other_job_from_being_listed(quiet_fleet):
+    good, unreadable = job("good"), JobKeys("unreadable").job
+    quiet_fleet.store.put_new(JobKeys(good.job_id).job, good.to_json())
+    quiet_fleet.store.put_new(unreadable, b'{"schema_version": 99}')
+    try:
+        quiet_fleet.progress.redis.flushall()
+        assert [info.job_id for info in quiet_fleet.list_jobs(search=good.job_id).jobs] == [good.job_id]
+        assert quiet_fleet.list_jobs(search="unreadable").jobs == ()
+    finally:
+        quiet_fleet.store.delete([JobKeys(good.job_id).job, unreadable])

@@ -17,14 +17,6 @@ UNITS = ["00000000-00000010", "00000010-00000020", "00000020-00000030"]
 
 
 @pytest.fixture
-def progress(redis_url):
-    found = Progress(redis_url)
-    found.redis.flushall()
-    yield found
-    found.redis.close()
-
-
-@pytest.fixture
 def ledger(progress, redis_url):
     found = Ledger(redis_url)
     yield found
