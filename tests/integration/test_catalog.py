@@ -3,6 +3,7 @@
 import pytest
 
 from schema.catalog import JobInfo, ended_info
+from schema.errors import ConfigurationError
 from schema.lanes import Turns
 from schema.manifest import Failure, Manifest, People, State
 from schema.messages import ModelIdentity, Source, VideoJob
@@ -184,3 +185,8 @@ def test_a_record_of_another_version_keeps_no_other_job_from_being_listed(quiet_
         assert quiet_fleet.list_jobs(search="unreadable").jobs == ()
     finally:
         quiet_fleet.store.delete([JobKeys(good.job_id).job, unreadable])
+
+
+def test_a_cursor_that_is_none_is_refused(catalog):
+    with pytest.raises(ConfigurationError, match="'yesterday' is no cursor"):
+        page(catalog, cursor="yesterday")

@@ -1,9 +1,11 @@
 """The catalog: what people ask about jobs, and which lane each goes on. A cache of storage, in Redis."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from schema.catalog import JobInfo, JobPage, accepted_info, going_info
+from schema.errors import ConfigurationError
 from schema.manifest import State
 from schema.messages import VideoJob
 from schema.names import LANES, CatalogKeys, ProgressKeys
@@ -93,6 +95,9 @@ class Catalog:
             submitter: only those of one.
             limit: most jobs.
             cursor: of the page before.
+
+        Raises:
+            ConfigurationError: the cursor is none of ours.
         """
         found: list[JobInfo] = []
         for info in self._newest_first(cursor):
@@ -104,8 +109,8 @@ class Catalog:
 
     def _newest_first(self, cursor: str) -> Iterator[JobInfo]:
         """All jobs after the one that a cursor names; jobs that are added meanwhile do not disturb."""
-        created_s, _, last = cursor.partition(":")
-        highest, skip = created_s or "+inf", bool(last)
+        created_s, last = _place(cursor)
+        highest = f"{created_s!r}"
         start = 0
         while True:
             with translated():
@@ -113,7 +118,7 @@ class Catalog:
                     CatalogKeys.by_time, highest, "-inf", desc=True, byscore=True, offset=start, num=_AT_ONCE
                 )
             for info in self.many(names):
-                if skip and info.created_s == float(created_s) and info.job_id >= last:
+                if last and info.created_s == created_s and info.job_id >= last:
                     continue
                 yield info
             if len(names) < _AT_ONCE:
@@ -140,6 +145,19 @@ class Catalog:
         """Note that they are."""
         with translated():
             self._redis.set(CatalogKeys.whole, "1")
+
+
+def _place(cursor: str) -> tuple[float, str]:
+    """When the last job of a page was accepted, and its id; the beginning for an empty cursor.
+
+    Raises:
+        ConfigurationError: it is none of ours.
+    """
+    created_s, _, last = cursor.partition(":")
+    try:
+        return (float(created_s), last) if cursor else (math.inf, "")
+    except ValueError as error:
+        raise ConfigurationError(f"{cursor!r} is no cursor: take that of the page before") from error
 
 
 def _fits(info: JobInfo, state: State | None, search: str, submitter: str | None) -> bool:
