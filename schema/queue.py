@@ -53,6 +53,7 @@ def make_app(settings: Settings) -> Celery:
     modules = ["workers.tasks", "producer.tasks", "workers.telemetry.worker"]
     app = Celery("posefleet", broker=settings.redis_url, include=modules, amqp="schema.lanes:LanedAMQP")
     app.conf.update(
+        broker_transport="schema.broker:Transport",
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue=QUEUE_PLAN,
         task_create_missing_queues=False,

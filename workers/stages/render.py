@@ -45,7 +45,7 @@ def render(
         since_s = begins_s - HEAT_S if painter.remembers else float("inf")
         rows = read_range(tracks_file(store, job), first, first + wanted.stop - wanted.start, since_s)
         people = drawn_people(rows)
-        header = read_header(store, job.plan_of, wanted)
+        header = read_header(store, job.plan_of, plan, wanted)
         shown = decode_range(source_file(store, job), plan, wanted, header)
         body = io.BytesIO()
         frames = _with_people(shown, people, first)
