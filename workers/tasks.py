@@ -8,6 +8,7 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from celery.signals import worker_process_init, worker_ready
 
@@ -17,6 +18,7 @@ from schema.names import TASK_INFER, TASK_PUBLISH, TASK_RENDER, TASK_STITCH, WHO
 from schema.plan import Plan
 from schema.settings import current
 from workers.app import app
+from workers.ready import BEAT_S, CONSUMING, beat_for_processes, touch
 from workers.task import FleetTask, progress, store, watch
 from workers.work import clear_work, work_folder
 
@@ -154,7 +156,7 @@ def warm_up(**_: object) -> None:
 
         warm(current())
     threading.Thread(target=_load_the_rest, name="load-the-rest", daemon=True).start()
-    _touch(f"process-{os.getpid()}")
+    touch(f"process-{os.getpid()}")
 
 
 def _load_the_rest() -> None:
@@ -167,16 +169,12 @@ def _load_the_rest() -> None:
             import_module(f"workers.stages.{name}")
         import_module("workers.stages.tracking").load()
     import_module("workers.media.jail.calls").warm()
-    _touch(f"warm-{os.getpid()}")
+    touch(f"warm-{os.getpid()}")
 
 
 @worker_ready.connect
-def say_ready(**_: object) -> None:
-    """Note that this worker consumes."""
-    _touch("consuming")
-
-
-def _touch(name: str) -> None:
-    if (folder := current().ready_dir) is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
+def say_ready(sender: Any, **_: object) -> None:
+    """Note that this worker consumes, and from now on that its loop goes round."""
+    touch(CONSUMING)
+    beat_for_processes()
+    sender.timer.call_repeatedly(BEAT_S, beat_for_processes)
