@@ -8,6 +8,7 @@ from billiard.exceptions import WorkerLostError
 from celery.worker import state
 from celery.worker.request import Request
 
+from schema.names import HIGH, queue_name
 from workers.ready import unready
 
 log = logging.getLogger("posefleet")
@@ -50,12 +51,18 @@ def _succeeded_s() -> float:
 
 
 class FleetRequest(Request):  # type: ignore[misc]
-    """Ends the worker after losses that are its own fault; it is not ready from then on."""
+    """What lost its process goes before all else; a worker ends after losses that are its own fault."""
+
+    def _retry_worker_lost(self, exc: Any, exc_info: Any) -> Any:
+        queue = str((self._context.delivery_info or {}).get("routing_key")).partition(".")[0]
+        self._context.delivery_info = {"exchange": "", "routing_key": queue_name(queue, HIGH)}
+        return super()._retry_worker_lost(exc, exc_info)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """See `celery.worker.request.Request.on_failure`."""
         result = super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
-        if isinstance(exc_info.exception, WorkerLostError) and _losses.note(self.id, _succeeded_s()):
+        error = exc_info.exception
+        if isinstance(getattr(error, "exc", error), WorkerLostError) and _losses.note(self.id, _succeeded_s()):
             log.critical("%d tasks in a row lost their process: this worker ends, its device or memory fails", MOST)
             unready()
             state.should_stop = UNSOUND

@@ -254,13 +254,14 @@ class FleetTask(Task):  # type: ignore[misc]
     def finish(self, batch: FrameBatch, units: int) -> None:
         """Mark a batch as done; the last one of its step sends what follows."""
         follows = step_of(self.following)
-        if progress().finish(batch.job_id, self.step, batch.unit, units, follows, lane=self._lane()):
+        lane, spent = self._lane(), measure.done()
+        if progress().finish(batch.job_id, self.step, batch.unit, units, follows, lane=lane, spent=spent):
             hit(f"{self.step}.after_claim", f"{batch.job_id}/{batch.unit}")
             send(self.app, self.following, [JobReference(job_id=batch.job_id)], self._lane())
 
     def finish_step(self, reference: JobReference) -> None:
         """Note the end of a step of the whole job."""
-        progress().finish(reference.job_id, self.step, reference.unit, 1)
+        progress().finish(reference.job_id, self.step, reference.unit, 1, spent=measure.done())
 
     def _bury(self, batch: FrameBatch, exc: BaseException, trace: str) -> None:
         from workers.stages.dead import bury

@@ -130,14 +130,14 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
         return None
     job, plan = read_job(store(), reference.job_id), read_plan(store(), reference.job_id)
     stitched = read_stitched(store(), reference.job_id)
-    times = progress().times(reference.job_id)
+    steps = progress().steps(reference.job_id, stitched.frames)
     with work_folder() as work:
         key = stage.publish(
             store=store(),
             job=job,
             plan=plan,
             stitched=stitched,
-            times=times,
+            steps=steps,
             work=Path(work),
             ending=watch().rest,
         )
@@ -145,6 +145,10 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
         self.finish_step(reference)
     self.tell_ended(reference.job_id)
     return key
+
+
+_LOOK_S = 0.5
+"""Celery looks every five seconds: the pipe that would tell it at once stays open in other processes."""
 
 
 @worker_process_init.connect
@@ -174,7 +178,8 @@ def _load_the_rest() -> None:
 
 @worker_ready.connect
 def say_ready(sender: Any, **_: object) -> None:
-    """Note that this worker consumes, and from now on that its loop goes round."""
+    """Note that this worker consumes, and from now on that its loop goes round; look for lost processes more often."""
     touch(CONSUMING)
     beat_for_processes()
+    sender.timer.call_repeatedly(_LOOK_S, sender.pool._pool.maintain_pool)
     sender.timer.call_repeatedly(BEAT_S, beat_for_processes)

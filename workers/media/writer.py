@@ -18,6 +18,7 @@ from workers.media.frames import ShownFrame
 from workers.media.history import DrawnPerson
 from workers.media.sound import OpenSound, Timed, opened_sound
 from workers.storage.ranged import RangedFile
+from workers.telemetry.measure import computing
 
 PIECE_FORMAT = "nut"
 """Keeps time stamps in the source's own time base."""
@@ -56,14 +57,17 @@ def encode_piece(
         size = (annotator.width, annotator.height)
         video: Any = add_video(piece, plan.stream, options, size, nvenc=nvenc)
         for shown, people in frames:
-            frame = annotator.draw(shown, people)
+            with computing("draw"):
+                frame = annotator.draw(shown, people)
             frame.pts, frame.time_base = shown.pts + shift, time_base
             if count == 0:
                 copy_colour(frame, video.codec_context)
-            piece.mux(video.encode(frame))
+            with computing("encode"):
+                piece.mux(video.encode(frame))
             count += 1
         if count:
-            piece.mux(video.encode(None))
+            with computing("encode"):
+                piece.mux(video.encode(None))
     return count
 
 

@@ -36,7 +36,7 @@ class Batches:
     def __init__(self, call: Callable[..., Any], size: int | None, side: int, *, on_device: bool | None = None) -> None:
         """``on_device`` says that pictures go to a GPU, none asks TensorFlow."""
         self._call, self._side = call, side
-        self._on_device = bool(tf.config.list_physical_devices("GPU")) if on_device is None else on_device
+        self.on_device = bool(tf.config.list_physical_devices("GPU")) if on_device is None else on_device
         self.size = size or _MOST
         if size is None:
             self.size = self._fastest()
@@ -53,7 +53,7 @@ class Batches:
                 self._halve(step, error)
                 continue
             except _LOST as error:
-                if not self._on_device:
+                if not self.on_device:
                     raise
                 raise DeviceLost(f"the device failed: {error}") from error
             at += step
@@ -105,6 +105,11 @@ class TensorFlowMultiPose:
         self._people = 6
         self._batches = Batches(lambda frames: self._function(frames, self._people), batch, _TIMED_SIDE)
 
+    @property
+    def on_device(self) -> bool:
+        """See `PoseModel.on_device`."""
+        return self._batches.on_device
+
     def batch(self, height: int, width: int) -> int:
         """See `PoseModel.batch`: the measured batch, fewer of larger pictures."""
         area = max(height * width, _TIMED_SIDE**2)
@@ -131,6 +136,11 @@ class TensorFlowSinglePose:
             lambda crops, expected, hinted: decode_single(trunk.run(crops), expected, hinted), input_signature=specs
         )
         self._batches = Batches(self._call, batch, self.side)
+
+    @property
+    def on_device(self) -> bool:
+        """See `PoseModel.on_device`."""
+        return self._batches.on_device
 
     @property
     def batch(self) -> int:

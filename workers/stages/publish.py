@@ -9,6 +9,7 @@ from schema.manifest import Manifest, People, ResultObject, Results, State, Step
 from schema.messages import VideoJob
 from schema.names import ANNOTATED, TRACKS, JobKeys
 from schema.plan import FrameRange, Plan
+from schema.speed import speed_of_light
 from workers.media.gallery import make_gallery
 from workers.media.jail.calls import opened_sound
 from workers.media.painter import Painter
@@ -22,7 +23,6 @@ from workers.storage.records import about, end, source_file
 _CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 Ranges = set[tuple[int, int]]
-Times = dict[str, tuple[float, float]]
 
 
 def publish(
@@ -31,7 +31,7 @@ def publish(
     job: VideoJob,
     plan: Plan,
     stitched: Stitched,
-    times: Times,
+    steps: dict[str, StepReport],
     work: Path,
     ending: Callable[[], None] = lambda: None,
 ) -> str:
@@ -62,7 +62,8 @@ def publish(
         "people": People(tracks=stitched.tracks, max_per_frame=stitched.max_people),
         "shots": stitched.shots,
         "tracks": stitched.people,
-        "steps": _steps(times, stitched.frames),
+        "steps": steps,
+        "speed_of_light": speed_of_light(steps.values()),
         "dead_ranges": sorted(given_up),
         "results": results,
     }
@@ -126,13 +127,3 @@ def _drawn(store: ObjectStore, job: VideoJob, plan: Plan, missing: Ranges) -> li
     there = [planned for planned in plan.ranges if (planned.start, planned.stop) not in missing]
     lists = [Results.from_json(store.get(keys.drawn(each.start, each.stop))) for each in there]
     return [result for each in lists for result in each.results]
-
-
-def _steps(times: Times, frames: int) -> dict[str, StepReport]:
-    return {
-        step: StepReport(
-            seconds=round(end - start, 3),
-            frames_per_second=round(frames / (end - start), 1) if end > start else None,
-        )
-        for step, (start, end) in times.items()
-    }
