@@ -62,8 +62,7 @@ class PublishTask(FleetTask):
 def infer(self: InferTask, batch: FrameBatch) -> str | None:
     """Find people in a frame range."""
     from workers.models.loaded import engine_for
-    from workers.stages import again, pictures
-    from workers.stages import infer as videos
+    from workers.stages import again
     from workers.storage.records import ended, read_job, read_plan
 
     if ended(store(), batch.job_id):
@@ -73,8 +72,12 @@ def infer(self: InferTask, batch: FrameBatch) -> str | None:
     if (adopted := again.adopt(store(), job, wanted)) is not None:
         key = adopted
     elif job.pictures:
+        from workers.stages import pictures
+
         key = pictures.infer(store=store(), load_engine=engine_for, job=job, wanted=wanted)
     else:
+        from workers.stages import infer as videos
+
         key = videos.infer(store=store(), load_engine=engine_for, job=job, plan=plan, wanted=wanted)
     self.finish(batch, len(plan.ranges))
     return key
@@ -101,8 +104,6 @@ def stitch(self: StitchTask, reference: JobReference) -> str | None:
 @app.task(name=TASK_RENDER, base=RenderTask, bind=True)
 def render(self: RenderTask, batch: FrameBatch) -> str | None:
     """Draw a frame range of the annotated video."""
-    from workers.stages import pictures
-    from workers.stages import render as videos
     from workers.storage.records import ended, read_job, read_plan, read_stitched
 
     if ended(store(), batch.job_id):
@@ -112,8 +113,12 @@ def render(self: RenderTask, batch: FrameBatch) -> str | None:
     wanted = plan.range_of(batch.start, batch.stop)
     with work_folder() as work:
         if job.pictures:
+            from workers.stages import pictures
+
             key = pictures.draw(store=store(), job=job, wanted=wanted, work=Path(work))
         else:
+            from workers.stages import render as videos
+
             nvenc = current().nvenc
             key = videos.render(store=store(), job=job, plan=plan, stitched=stitched, wanted=wanted, nvenc=nvenc)
     self.finish(batch, len(plan.ranges))
