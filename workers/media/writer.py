@@ -18,10 +18,13 @@ from workers.media.frames import ShownFrame
 from workers.media.history import DrawnPerson
 from workers.media.sound import OpenSound, Timed, opened_sound
 from workers.storage.ranged import RangedFile
+from workers.storage.several import answers
 from workers.telemetry.measure import computing
 
 PIECE_FORMAT = "nut"
 """Keeps time stamps in the source's own time base."""
+
+_PIECES_AHEAD = 3
 
 People = list[DrawnPerson]
 
@@ -129,10 +132,17 @@ def _time(timed: Timed) -> float:
 
 def _piece_packets(pieces: list[RangedFile], video: Any) -> Iterator[Timed]:
     """Packets of all pieces; without B-frames they are decoded in the order in which they are shown."""
-    for piece in pieces:
+    for piece in answers(_begun, pieces, _PIECES_AHEAD):
         with opened(piece) as container:
             for packet in container.demux(container.streams.video[0]):
                 if packet.pts is not None and packet.time_base is not None:
                     packet.dts = packet.pts
                     packet.stream = video
                     yield float(packet.pts * packet.time_base), packet
+        piece.forget()
+
+
+def _begun(piece: RangedFile) -> RangedFile:
+    """A piece whose beginning, mostly all of it, has been fetched."""
+    piece.begin()
+    return piece

@@ -19,6 +19,7 @@ from workers.stages.results import write_result
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import about, end, source_file
+from workers.storage.several import answers
 
 _CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
@@ -87,7 +88,8 @@ def _annotate(
     Sound that cannot be read is left out, with a warning.
     """
     keys = JobKeys(job.job_id)
-    found = [_piece(store, keys, planned, missing) for planned in plan.ranges]
+    there = {info.key: info for info in store.objects(keys.render_prefix)}
+    found = [_piece(there, keys, planned, missing) for planned in plan.ranges]
     pieces = [RangedFile(store, info) for info in found if info is not None and info.size]
     if not pieces:
         return []
@@ -104,10 +106,10 @@ def _annotate(
     counted = zip(found, stitched.first_indexes, stops, strict=True)
     left_out = [(first, stop) for info, first, stop in counted if info is None]
     made = [path, *make_gallery(path, tracks, work, left_out)]
-    return [write_result(store, keys, each.name, each, _CONTENT_TYPES[each.suffix]) for each in made]
+    return list(answers(lambda each: write_result(store, keys, each.name, each, _CONTENT_TYPES[each.suffix]), made))
 
 
-def _piece(store: ObjectStore, keys: JobKeys, planned: FrameRange, missing: Ranges) -> ObjectInfo | None:
+def _piece(there: dict[str, ObjectInfo], keys: JobKeys, planned: FrameRange, missing: Ranges) -> ObjectInfo | None:
     """The piece of a range; none when it is one of the missing.
 
     Raises:
@@ -116,14 +118,14 @@ def _piece(store: ObjectStore, keys: JobKeys, planned: FrameRange, missing: Rang
     if (planned.start, planned.stop) in missing:
         return None
     key = keys.piece(planned.start, planned.stop)
-    if (info := store.head(key)) is None:
+    if key not in there:
         raise SourceMissing(f"there is no {key}")
-    return info
+    return there[key]
 
 
 def _drawn(store: ObjectStore, job: VideoJob, plan: Plan, missing: Ranges) -> list[ResultObject]:
     """The annotated pictures of all ranges that are not ``missing``."""
     keys = JobKeys(job.job_id)
     there = [planned for planned in plan.ranges if (planned.start, planned.stop) not in missing]
-    lists = [Results.from_json(store.get(keys.drawn(each.start, each.stop))) for each in there]
+    lists = answers(lambda each: Results.from_json(store.get(keys.drawn(each.start, each.stop))), there)
     return [result for each in lists for result in each.results]
