@@ -13,7 +13,7 @@ LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-bu
 # Processes start three times as fast when Python may keep what it has compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean bench-scale
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -69,6 +69,9 @@ bench-long: $(VENV)/.ready-dev setup ## Time, bytes and memory of each step on 1
 
 bench-bulk: $(VENV)/.ready-dev setup ## Enqueue 10,000 objects twice, and time a single video among 500 of somebody else.
 	$(BIN)/python -W ignore -m tests.benchmarks.bulk
+
+bench-scale: $(VENV)/.ready-dev setup ## 1 to 16 workers whose model waits, a queue of a million, commands and requests per batch; half an hour.
+	$(BIN)/python -W ignore -m tests.benchmarks.scale
 
 fuzz: $(VENV)/.ready-dev setup ## 2,000 damaged videos and pictures through the process that reads sources, as a table.
 	$(BIN)/python -W ignore -m tests.benchmarks.mutants

@@ -1,5 +1,7 @@
 """``plan.json``: how a video is cut."""
 
+from bisect import bisect_left
+
 from pydantic import BaseModel, ConfigDict
 
 from schema.errors import MessageError
@@ -101,7 +103,11 @@ class Plan(Record):
         Raises:
             MessageError: the plan has no such range.
         """
-        for candidate in self.ranges:
-            if (candidate.start, candidate.stop) == (start, stop):
-                return candidate
+        return self.ranges[self.index_of(start, stop)]
+
+    def index_of(self, start: int, stop: int) -> int:
+        """How many ranges come before ``start..stop``; raises like `range_of`."""
+        at = bisect_left(self.ranges, start, key=lambda planned: planned.start)
+        if at < len(self.ranges) and (self.ranges[at].start, self.ranges[at].stop) == (start, stop):
+            return at
         raise MessageError(f"job {self.job_id} has no frame range {start}..{stop} in its plan")

@@ -15,6 +15,7 @@ from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from schema import broker
 from schema.errors import BrokerUnavailable
 from schema.failpoint import hit
 from schema.names import QUEUE_PLAN, QUEUES, TASK_PUBLISH, TASK_QUEUES, TASK_SPLIT, TASK_STITCH, queue_name
@@ -50,6 +51,7 @@ def _longer(settings: Settings) -> dict[str, int]:
 
 def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings; connects to nothing yet."""
+    broker.use()
     modules = ["workers.tasks", "producer.tasks", "workers.telemetry.worker"]
     app = Celery("posefleet", broker=settings.redis_url, include=modules, amqp="schema.lanes:LanedAMQP")
     app.conf.update(

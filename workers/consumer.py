@@ -21,6 +21,8 @@ log = logging.getLogger("posefleet")
 warnings.filterwarnings("ignore", message="(?s).*optional breaking change", category=PendingDeprecationWarning)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 4.0
+_EVENTS_WAIT_S = 0.5
+"""What is told of tasks goes out in one message for so long."""
 
 
 def _go_on() -> None:
@@ -36,6 +38,18 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         super().__init__(*args, **options)
         self.connection_errors = (*self.connection_errors, OutOfMemoryError)  # type: ignore[has-type]
         self._room = Outage("Redis", progress().ping)
+        self._tells_at = 0.0
+
+    def on_send_event_buffered(self) -> None:
+        """Send events of tasks soon, all at once; Celery sends each in the next turn of its loop."""
+        if (now_s := time.monotonic()) >= self._tells_at:
+            self._tells_at = now_s + _EVENTS_WAIT_S
+            self.hub.call_later(_EVENTS_WAIT_S, self._flush_events)
+
+    def shutdown(self) -> None:
+        """Tell what is left to tell, then end."""
+        self._flush_events()
+        super().shutdown()
 
     def cancel_active_requests(self) -> None:
         """Hand what runs on to others, before this worker ends: being stopped is no attempt."""

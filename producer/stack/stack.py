@@ -33,10 +33,11 @@ Report = Callable[[str], None]
 
 
 class Stack:
-    """The children of one running stack, in the order in which they were started."""
+    """The children of one running stack, in the order in which they were started; workers are of ``application``."""
 
-    def __init__(self, settings: Settings, report: Report) -> None:
+    def __init__(self, settings: Settings, report: Report, application: str = "workers.app") -> None:
         self._settings = settings
+        self._application = application
         self._report = report
         self._children: list[Child] = []
         self._servers = 0
@@ -156,7 +157,7 @@ class Stack:
 
     def _worker(self, name: str, queues: str, processes: int, *, model: bool) -> Command:
         arguments = [
-            *(sys.executable, "-m", "celery", "-A", "workers.app", "worker"),
+            *(sys.executable, "-m", "celery", "-A", self._application, "worker"),
             *("--queues", queues, "--concurrency", str(processes), "--hostname", f"{name}@%h"),
             *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
         ]

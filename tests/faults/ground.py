@@ -206,8 +206,7 @@ class Ground:
         mine = {
             **limits,
             "POSEFLEET_DATA_DIR": str(self.folder / "data"),
-            WHERE: f"file:{self._points}",
-            FOLDER: str(self.folder / "marks"),
+            **self.watched(),
             **environment,
         }
         self._workers[name] = self.stack._run(replace(command, environment={**command.environment, **mine}))
@@ -273,6 +272,10 @@ class Ground:
         new = self._points.with_suffix(".new")
         new.write_text(f"{_NOTED};{text}")
         new.replace(self._points)
+
+    def watched(self) -> dict[str, str]:
+        """What makes a process heed `failpoints` and leave notes."""
+        return {WHERE: f"file:{self._points}", FOLDER: str(self.folder / "marks")}
 
     def notes(self, job: Job | None = None, place: str = "infer.start", since: float = 0.0) -> list[Note]:
         """Who came to ``place``, of one job or all."""

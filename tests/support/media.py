@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from workers.storage.port import ObjectInfo
@@ -50,4 +51,17 @@ def beginning(source: Path, target: Path, frames: int, times: int = 1) -> Path:
             for packet in packets:
                 packet.pts, packet.dts = packet.pts + bool(number) * duration, packet.dts + bool(number) * duration
                 output.mux(packet)
+    return target
+
+
+def tiny(target: Path, frames: int, key_every: int) -> Path:
+    """A grey video of 64 x 64 pixels, 30 frames a second: some 25 bytes a frame."""
+    with av.open(str(target), "w") as output:
+        stream = output.add_stream("libx264", rate=30, options={"preset": "ultrafast", "g": str(key_every), "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(frames):
+            picture = av.VideoFrame.from_ndarray(np.full((96, 64), 128, np.uint8), "yuv420p")
+            picture.pts = number
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
     return target

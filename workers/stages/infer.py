@@ -34,7 +34,7 @@ def infer(
     key = JobKeys(job.job_id).poses(wanted.start, wanted.stop)
     if store.head(key) is None:
         hit("infer.start", key)
-        header = read_header(store, job.plan_of, wanted)
+        header = read_header(store, job.plan_of, plan, wanted)
         poses = infer_range(load_engine(job), source_file(store, job), plan, wanted, header)
         hit("infer.before_put", key)
         store.put_new(key, write_poses(poses))

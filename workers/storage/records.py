@@ -15,6 +15,9 @@ from workers.storage.ranged import RangedFile
 from workers.telemetry.measure import note
 from workers.telemetry.meters import JOBS
 
+_SMALL = 1 << 20
+"""Bytes of headers that a process keeps."""
+
 
 @lru_cache(maxsize=4)
 def read_job(store: ObjectStore, job_id: str) -> VideoJob:
@@ -28,16 +31,33 @@ def read_plan(store: ObjectStore, job_id: str) -> Plan:
     return Plan.from_json(store.get(JobKeys(job_id).plan))
 
 
-def read_header(store: ObjectStore, job_id: str, wanted: FrameRange) -> bytes:
-    """What makes a file of the bytes that hold a range; empty where the range has none of its own."""
-    if wanted.window is None:
+def read_header(store: ObjectStore, job_id: str, plan: Plan, wanted: FrameRange) -> bytes:
+    """What makes a file of the bytes that hold a range; empty where the range has none of its own.
+
+    Args:
+        store: where it is.
+        job_id: the job that has the headers.
+        plan: of the job.
+        wanted: one of its ranges.
+    """
+    last = plan.ranges[-1].window
+    if wanted.window is None or last is None:
         return b""
     start, stop = wanted.window.header
+    if last.header[1] <= _SMALL:
+        return _read_headers(store, job_id)[start:stop]
     return store.get_range(ObjectInfo(store.bucket, JobKeys(job_id).index, "", 0), start, stop)
 
 
+@lru_cache(maxsize=4)
+def _read_headers(store: ObjectStore, job_id: str) -> bytes:
+    """``index.bin``, which never changes."""
+    return store.get(JobKeys(job_id).index)
+
+
+@lru_cache(maxsize=4)
 def read_stitched(store: ObjectStore, job_id: str) -> Stitched:
-    """``stitched.json``."""
+    """``stitched.json``, which never changes."""
     return Stitched.from_json(store.get(JobKeys(job_id).stitched()))
 
 

@@ -1,0 +1,47 @@
+"""Kombu's Redis transport, with half the commands to note a delivery and to acknowledge it: no transaction around two.
+
+Redis runs the two commands of a round trip one after the other.  Should it die between them, the entry of the index
+is what is left: kombu restores nothing for it, and forgets it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+
+
+class QoS(redis.QoS):  # type: ignore[misc]
+    """What was delivered and is not acknowledged yet."""
+
+    @contextmanager
+    def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
+        """A pipeline without MULTI, unless there is one already."""
+        if pipe:
+            yield pipe
+        else:
+            with self.channel.conn_or_acquire(client) as connected:
+                yield connected.pipeline(transaction=False)
+
+    def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:
+        """The message goes first, then its entry in the index."""
+        with self.pipe_or_acquire(pipe) as used:
+            return used.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag)
+
+
+class Channel(redis.Channel):  # type: ignore[misc]
+    """Notes deliveries so."""
+
+    QoS = QoS
+
+
+class Transport(redis.Transport):  # type: ignore[misc]
+    """What addresses of Redis stand for, once `use` was called."""
+
+    Channel = Channel
+
+
+def use() -> None:
+    """Have this process's connections to brokers at ``redis://`` and ``rediss://`` made so."""
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"
