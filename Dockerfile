@@ -29,6 +29,7 @@ RUN python -m venv tools \
 
 # Our own code, once for both images.
 FROM builder AS project
+WORKDIR /project
 COPY LICENSE README.md pyproject.toml ./
 COPY schema ./schema
 COPY producer ./producer

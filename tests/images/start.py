@@ -1,8 +1,8 @@
 """Start a worker from an image's files and time it: ``python -m tests.images.start FOLDER/cpu``; needs root.
 
 The worker runs as user 10001 in the image's root, read-only, against a Redis and an S3 server of this machine, as in
-a cluster: models and compiled code are copied to a folder that may be written, before the clock starts. With ``--job VIDEO``
-it processes a video, too, with every format and style of drawing.
+a cluster: models and compiled code are copied to a folder that may be written, before the clock starts. With
+``--job VIDEO`` it processes a video, too, in every format.
 """
 
 import argparse

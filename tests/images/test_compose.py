@@ -15,7 +15,7 @@ from tests.chart.rendering import PREFIX, Document, at, render
 from tests.images.dockerfile import ROOT
 
 TEXT = (ROOT / "compose.yaml").read_text()
-SECRETS = ("POSEFLEET_REDIS_PASSWORD", "POSEFLEET_S3_PASSWORD", "POSEFLEET_FLOWER_PASSWORD")
+SECRETS = ("FLEET_REDIS_PASSWORD", "FLEET_S3_PASSWORD", "FLEET_FLOWER_PASSWORD")
 GIVEN = {name: f"not-a-secret-{number}" for number, name in enumerate(SECRETS)}
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?::(\?|-)([^}]*))?\}")
 
@@ -87,7 +87,7 @@ def test_a_command_is_the_chart_s(name: str):
 
 def test_servers_have_the_chart_s_commands_and_images():
     redis, s3 = container("redis"), container("s3")
-    given = [word.replace("$(PASSWORD)", GIVEN["POSEFLEET_REDIS_PASSWORD"]) for word in redis["args"]]
+    given = [word.replace("$(PASSWORD)", GIVEN["FLEET_REDIS_PASSWORD"]) for word in redis["args"]]
     assert SERVICES["redis"]["command"] == [*redis["command"], *given]
     assert [*SERVICES["s3"]["entrypoint"], *SERVICES["s3"]["command"]] == [*s3["command"], *s3["args"]]
     assert [SERVICES[name]["image"] for name in ("redis", "s3")] == [redis["image"], s3["image"]]
@@ -208,7 +208,7 @@ def test_a_worker_is_given_the_chart_s_time_to_stop(name: str):
 def test_an_image_is_built_here_or_can_be_pinned():
     for name, service in yaml.safe_load(TEXT)["services"].items():
         if name in SERVERS:
-            assert re.fullmatch(rf"\$\{{POSEFLEET_{name.upper()}_IMAGE:-[\w/]+:[\d.]+[\w.-]*\}}", service["image"])
+            assert re.fullmatch(rf"\$\{{FLEET_{name.upper()}_IMAGE:-[\w/]+:[\d.]+[\w.-]*\}}", service["image"])
         else:
             assert service["build"]["target"] == "cpu"
             assert service["image"].endswith("-cpu")

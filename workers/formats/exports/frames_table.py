@@ -11,9 +11,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-_ARRAY = {"CLASS": "ARRAY", "FLAVOR": "numpy", "VERSION": "2.4", "TITLE": ""}
-_GROUP = {"CLASS": "GROUP", "VERSION": "1.0", "TITLE": ""}
-_FRAME = {
+Attributes = Mapping[str, str | bytes | int]
+
+_ARRAY: Attributes = {"CLASS": "ARRAY", "FLAVOR": "numpy", "VERSION": "2.4", "TITLE": ""}
+_GROUP: Attributes = {"CLASS": "GROUP", "VERSION": "1.0", "TITLE": ""}
+_FRAME: Attributes = {
     "pandas_type": "frame",
     "encoding": "UTF-8",
     "errors": "strict",
@@ -89,7 +91,7 @@ def _array(group: h5py.Group, name: str, values: NDArray[np.generic], rows: int 
     return stored
 
 
-def _note(node: h5py.HLObject, attributes: Mapping[str, str | bytes | int]) -> None:
+def _note(node: h5py.HLObject, attributes: Attributes) -> None:
     """Attributes as PyTables writes them: texts have a fixed length, bytes are a pickle (of None)."""
     for name, value in attributes.items():
         if isinstance(value, int):
