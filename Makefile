@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 EXTRA  ?= cpu
+IMAGE  ?= cpu
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COCO   ?= tests/media/coco
 SEEDS  ?= 3
 SOAK_S ?= 180
@@ -13,7 +15,7 @@ LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-bu
 # Processes start three times as fast when Python may keep what it has compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean bench-scale
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean bench-scale images image-by-hand sbom
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -89,10 +91,35 @@ lock: ## Pin all requirements with hashes (needs uv; .venv's is used).
 	$(LOCK) --extra cpu --extra local pyproject.toml -o requirements/cpu.txt
 	$(LOCK) --extra gpu --extra local -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
 	$(LOCK) --extra local --extra notebook --extra otel --extra dev -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
+	$(LOCK) --extra litert --extra flower --extra otel -c requirements/cpu.txt pyproject.toml -o requirements/image-cpu.txt
+	$(LOCK) --extra gpu --extra flower --extra otel -c requirements/gpu.txt pyproject.toml -o requirements/image-gpu.txt
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(LOCK) -c requirements/cpu.txt requirements/build.in -o requirements/build.txt
+	$(LOCK) requirements/npm.in -o requirements/npm.txt
+	$(LOCK) requirements/sbom.in -o requirements/sbom.txt
 
 chart: $(VENV)/.ready-dev ## Write what is generated of the Helm chart: tables of its README, copies of alerts and dashboard.
 	@$(BIN)/python -m tests.support.chart
+
+images: ## Build both images with Docker, on the base of PYTHON_DIGEST=sha256:… or the one the registry has now.
+	@digest=$${PYTHON_DIGEST:-$$(docker buildx imagetools inspect python:3.11-slim-bookworm --format '{{.Manifest.Digest}}')} && \
+	echo "PYTHON_DIGEST=$$digest" && \
+	for kind in cpu gpu; do \
+		docker build --target $$kind --build-arg PYTHON_DIGEST=$$digest --tag posefleet:$(VERSION)-$$kind . || exit 1; \
+	done
+
+image-by-hand: $(VENV)/.ready-dev ## Run the Dockerfile's steps without Docker, in build/images (root, debootstrap); IMAGE=cpu.
+	$(BIN)/python -m tests.images.by_hand build/images --target $(IMAGE)
+
+sbom: $(VENV)/.ready ## CycloneDX of the packages that an image installs, out/posefleet-cpu.cdx.json; IMAGE=gpu.
+	@rm -rf build/sbom && mkdir -p out
+	@$(BIN)/uv venv --quiet build/sbom/tools && $(BIN)/uv venv --quiet build/sbom/image
+	@$(BIN)/uv pip sync --quiet --python build/sbom/tools --require-hashes requirements/sbom.txt
+	@$(BIN)/uv pip sync --quiet --python build/sbom/image --require-hashes requirements/image-$(IMAGE).txt
+	@$(BIN)/uv pip install --quiet --python build/sbom/image --no-deps .
+	@build/sbom/tools/bin/cyclonedx-py environment --output-reproducible \
+		--output-file out/posefleet-$(IMAGE).cdx.json build/sbom/image
+	@echo out/posefleet-$(IMAGE).cdx.json
 
 clean: ## Remove the environment and everything built.
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -10,8 +10,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 COMPILE = ["pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
 COMPILE += ["--no-header", "--no-annotate", "--no-emit-index-url"]
-EXTRAS = {"cpu": ["cpu", "local"], "gpu": ["gpu", "local"], "dev": ["local", "notebook", "otel", "dev"]}
-"""Extras of each lock file."""
+EXTRAS = {
+    "cpu": ["cpu", "local"],
+    "gpu": ["gpu", "local"],
+    "dev": ["local", "notebook", "otel", "dev"],
+    "image-cpu": ["litert", "flower", "otel"],
+    "image-gpu": ["gpu", "flower", "otel"],
+}
+"""Extras of each lock file of the project."""
+OTHERS = ("bootstrap", "build", "npm", "sbom")
+"""Lock files of tools, each made from a file ``.in``."""
+PINNED_BY = {"gpu": "cpu", "dev": "cpu", "image-cpu": "cpu", "image-gpu": "gpu", "build": "cpu"}
+"""The lock file whose versions another one takes."""
 
 
 def problems(kind: str) -> list[str]:
@@ -33,14 +43,15 @@ def compiled(kind: str, lock: Path) -> str:
     """The lock file as it would be written now, from the pins that are there."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(shutil.copy(lock, folder))
-        extras = [word for extra in EXTRAS[kind] for word in ("--extra", extra)]
-        extras += [] if kind == "cpu" else ["-c", "requirements/cpu.txt"]
+        asked = [word for extra in EXTRAS.get(kind, ()) for word in ("--extra", extra)]
+        asked += ["-c", f"requirements/{PINNED_BY[kind]}.txt"] if kind in PINNED_BY else []
+        asked += ["pyproject.toml" if kind in EXTRAS else f"requirements/{kind}.in"]
         uv = str(Path(sys.executable).parent / "uv")
-        subprocess.run([uv, *COMPILE, *extras, "pyproject.toml", "-o", str(target)], check=True, cwd=ROOT)
+        subprocess.run([uv, *COMPILE, *asked, "-o", str(target)], check=True, cwd=ROOT)
         return target.read_text()
 
 
 if __name__ == "__main__":
-    wrong = [problem for kind in EXTRAS for problem in problems(kind)]
+    wrong = [problem for kind in (*EXTRAS, *OTHERS) for problem in problems(kind)]
     print("\n".join(wrong) or "lock files are current")
     sys.exit(bool(wrong))
