@@ -1,0 +1,117 @@
+"""What each thing that all workers share has to bear when so many of them are busy, and what gives way first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.simulation.figures import Figures
+from tests.simulation.policy import Policy
+from tests.simulation.work import Video
+
+
+@dataclass(frozen=True)
+class Use:
+    """Of one thing that is shared."""
+
+    name: str
+    needed: float
+    limit: float
+    unit: str
+    remedy: str
+
+    @property
+    def share(self) -> float:
+        """1 is all there is."""
+        return self.needed / self.limit
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What ``workers`` GPU workers get done in a second when nothing holds them up."""
+
+    workers: int
+    batches: float
+    jobs: float
+    frames: float
+    per_job: int
+    """Batches of a job."""
+
+    @classmethod
+    def of(cls, workers: int, figures: Figures, policy: Policy, video: Video) -> "Rates":
+        """For videos of one kind, one after the other."""
+        ranges = video.ranges(policy.settings)
+        infer = figures.costs(policy.settings.batch_frames).steps["infer@gpu"]
+        batches = workers * len(ranges) / sum(map(infer.of, ranges))
+        jobs = batches / len(ranges)
+        return cls(workers, batches, jobs, jobs * video.frames, len(ranges))
+
+
+def processes(rates: Rates, figures: Figures, policy: Policy, video: Video) -> Mapping[str, float]:
+    """Busy processes of the steps beside infer."""
+    steps = figures.costs(policy.settings.batch_frames).steps
+    needed = {queue: rates.jobs * steps[queue].of(video.frames) for queue in ("plan", "stitch", "publish")}
+    ranges = video.ranges(policy.settings)
+    needed["render"] = rates.jobs * sum(map(steps["render"].of, ranges)) if video.render else 0.0
+    return needed
+
+
+def redis_rate(rates: Rates, figures: Figures, video: Video, others: float) -> tuple[float, float]:
+    """Commands a second and the share of Redis's core; ``others`` processes do the other steps."""
+    steps = ("infer_batch", "render_batch") if video.render else ("infer_batch",)
+    idle = rates.workers + others
+    commands = sum(rates.batches * figures[f"redis_{each}"] for each in steps)
+    core_ms = sum(rates.batches * figures[f"core_{each}"] for each in steps)
+    commands += rates.jobs * figures["redis_job"] + idle * figures["redis_idle"]
+    core_ms += rates.jobs * figures["core_job"] + idle * figures["core_idle"]
+    return commands, core_ms / 1e3 / figures["redis_speed"]
+
+
+def s3_rates(rates: Rates, load: Mapping[str, Mapping[str, float]], video: Video) -> tuple[float, float]:
+    """Requests a second that read, and that write."""
+    steps = [("infer_batch", rates.batches), ("job", rates.jobs)]
+    if video.render:
+        steps.append(("render_batch", rates.batches))
+    total: dict[str, float] = {}
+    for name, rate in steps:
+        for method, count in load[name].items():
+            total[method] = total.get(method, 0.0) + rate * count
+    reads = total.get("GET", 0.0) + total.get("HEAD", 0.0)
+    return reads, sum(total.values()) - reads
+
+
+def uses(
+    rates: Rates, figures: Figures, policy: Policy, video: Video, load: Mapping[str, Mapping[str, float]]
+) -> list[Use]:
+    """All of them, for a queue that holds a night's work."""
+    needed = processes(rates, figures, policy, video)
+    commands, core = redis_rate(rates, figures, video, sum(needed.values()))
+    reads, writes = s3_rates(rates, load, video)
+    open_jobs = rates.jobs * figures["hours"] * 3600
+    waiting = min(open_jobs * rates.per_job, policy.settings.max_waiting)
+    compared_s = figures["compared"] / 1e3 + figures["compared_s3"] * figures["s3_s"]
+    workers = rates.workers + sum(needed.values())
+    plan, finish, render = (_most(policy, name) for name in ("plan", "finish", "render"))
+    return [
+        Use("Redis's core", core, 1.0, "cores", "longer batches (`batch_frames`)"),
+        Use("Redis's connections", workers * figures["clients"], figures["connections"], "", "raise `maxclients`"),
+        Use("S3 reads, one prefix", reads, figures["get_limit"], "1/s", "S3 splits `jobs/` by itself, in time"),
+        Use("S3 writes, one prefix", writes, figures["put_limit"], "1/s", "S3 splits `jobs/` by itself, in time"),
+        Use("the sweeper", open_jobs * compared_s, policy.settings.quiet_s, "s", "raise `quiet_s`"),
+        Use("plan processes", needed["plan"], plan, "", "`pools.plan.maxReplicas`"),
+        Use("finish processes", needed["stitch"] + needed["publish"], finish, "", "`pools.finish.maxReplicas`"),
+        Use("render processes", needed["render"], render, "", "`pools.render.maxReplicas`"),
+        Use("Redis's memory for batches", waiting * figures["message"] / 1e9, 4.0, "GB", "give it more"),
+        Use("Redis's commands", commands, commands / max(core, 1e-9), "1/s", "as its core"),
+    ]
+
+
+def _most(policy: Policy, name: str) -> float:
+    pool = policy.pool(name)
+    pods = pool.scaling.most if pool.scaling else pool.pods
+    return float(pods * pool.processes)
+
+
+def longest_video_h(figures: Figures, policy: Policy) -> float:
+    """Hours of the longest video that is stitched within the time that a step of a whole job may take."""
+    cost = figures.costs(policy.settings.batch_frames).steps["stitch"]
+    frames = (policy.delivery.limits["stitch"] - cost.fixed_s) / cost.frame_s
+    return frames / figures["fps"] / 3600
