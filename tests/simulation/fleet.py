@@ -90,6 +90,7 @@ class Fleet:
             while self.queued[queue]:
                 unit = self.queued[queue].popleft()
                 if unit.attempts < self.policy.settings.max_attempts:
+                    unit.taken_s = self.env.now
                     return unit
                 self._bury(unit)
         return None

@@ -98,7 +98,8 @@ def make(run: Run) -> Outcome:
         for pool in OTHERS:
             ready(closing.enter_context(there.pods(VALUES, pool)), 1)
         pods = closing.enter_context(there.pods(VALUES, POOL, run.cost_s))
-        start_s = 0.0 if run.scaled else ready(pods, run.workers)
+        start_s = ready(pods, run.workers)
+        _warm_up(there, pods, run)
         paths = [
             tiny(folder / f"{number}.mp4", run.batches * run.frames + number, run.frames)
             for number in range(run.videos)
@@ -108,6 +109,17 @@ def make(run: Run) -> Outcome:
         jobs = [_enqueue(there, uri, run) for uri in uris]
         most = _follow(there, pods, run, jobs)
         return _outcome(there, jobs, began, start_s, most)
+
+
+def _warm_up(there: Servers, pods: Pods, run: Run) -> None:
+    """A job before, as first ones load libraries; where an autoscaler is to decide there are no pods after it."""
+    path = tiny(there.folder / "first.mp4", 4 * run.workers * run.frames, run.frames)
+    assert _enqueue(there, upload(there.fleet, path), run).wait(600, progress=False).state == "succeeded"
+    if run.scaled:
+        pods.scale(0)
+        while pods.stopping:
+            pods.tend()
+            time.sleep(0.02)
 
 
 def _enqueue(there: Servers, uri: str, run: Run) -> Job:
@@ -153,7 +165,7 @@ def _scaling() -> Scaling:
 
 
 def _outcome(there: Servers, jobs: list[Job], began: float, start_s: float, most: int) -> Outcome:
-    assert all(job.wait(10).state == "succeeded" for job in jobs)
+    assert all(job.wait(10, progress=False).state == "succeeded" for job in jobs)
     times = [there.fleet.progress.times(job.job_id) for job in jobs]
     steps = {step: last - first for step, (first, last) in times[0].items()}
     return Outcome(max(each["publish"][1] for each in times) - began, steps, start_s, most)

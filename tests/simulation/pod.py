@@ -43,7 +43,8 @@ class Pod:
         if self.stopping:
             return
         self.stopping = True
-        self._hand_back(0.0)
+        while self.in_hand:
+            self.fleet.give_back(self.in_hand.popleft(), 0.0, None)
         self._wake_all()
         if self.busy:
             self.fleet.env.process(self._stopped(min(soft_s, killed_s)))
@@ -53,10 +54,11 @@ class Pod:
     def lose(self) -> None:
         """Gone at once; Redis delivers its messages again after the visibility timeout."""
         self.stopping = True
-        returned_s = self.fleet.policy.delivery.returned_s
-        self._hand_back(returned_s)
-        for process in list(self.busy):
-            process.interrupt(returned_s)
+        while self.in_hand:
+            unit = self.in_hand.popleft()
+            self.fleet.give_back(unit, self._returned_s(unit), None)
+        for process, unit in self.busy.items():
+            process.interrupt(self._returned_s(unit))
         self._wake_all()
         self._end()
 
@@ -127,9 +129,9 @@ class Pod:
                 process.interrupt(0.0)
             self._end()
 
-    def _hand_back(self, after_s: float) -> None:
-        while self.in_hand:
-            self.fleet.give_back(self.in_hand.popleft(), after_s, None)
+    def _returned_s(self, unit: Unit) -> float:
+        """Seconds until somebody else gets it."""
+        return max(0.0, unit.taken_s + self.fleet.policy.delivery.returned_s - self.fleet.env.now)
 
     def _wake_all(self) -> None:
         while self.offer():

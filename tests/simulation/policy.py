@@ -37,16 +37,18 @@ class Delivery:
     prefetch: int
     """Messages that a worker holds, for each of its processes."""
     returned_s: float
-    """A message of a worker that vanished is delivered again after."""
+    """A message is delivered again so long after its delivery, if nobody acknowledges it."""
     limits: dict[str, float]
     """Seconds that a task may take, by queue."""
 
 
 def delivery_of(app: Celery, settings: Settings) -> Delivery:
-    """As an application has it: who acknowledges late gets messages back from Redis, else the sweeper sends them."""
+    """As an application has it: what is acknowledged late Redis delivers again, when a worker next looks for such
+    messages; the rest the sweeper sends.
+    """
     conf = app.conf
     lost_s = settings.lost_after_s + settings.sweep_interval_s
-    restored_s = settings.visibility_timeout_s + float(conf.broker_transport_options["unacked_restore_interval"])
+    restored_s = settings.visibility_timeout_s + conf.broker_transport_options["unacked_restore_interval"] / 2
     limits = {
         queue: float((conf.task_annotations or {}).get(task, {}).get("time_limit", conf.task_time_limit))
         for task, queue in TASK_QUEUES.items()

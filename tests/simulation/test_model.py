@@ -170,7 +170,7 @@ def test_what_a_lost_worker_had_comes_back_after_the_visibility_timeout():
     for visibility_s in (360, 720):
         fleet = stopped(10.0, notice=False, settings={"visibility_timeout_s": visibility_s})
         assert fleet.tally.begun["infer"] == 5
-        assert fleet.last_end_s == pytest.approx(5 + visibility_s + 5 + 10)
+        assert fleet.last_end_s == pytest.approx(visibility_s + 2.5 + 10)
 
 
 def test_messages_in_hand_go_to_others_untouched_when_a_worker_is_stopped():

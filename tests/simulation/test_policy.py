@@ -35,7 +35,7 @@ def test_every_profile_has_workers_for_every_queue(name: str):
         ("pools: {render: {spot: false}}", lambda found: not found.pool("render").spot),
         ("pools: {infer-gpu: {spot: true}}", lambda found: found.pool("infer-gpu").soft_s == 15),
         ("settings: {soft_shutdown_s: 33}", lambda found: found.pool("infer-gpu").soft_s == 33),
-        ("settings: {visibility_timeout_s: 500}", lambda found: found.delivery.returned_s == 505),
+        ("settings: {visibility_timeout_s: 500}", lambda found: found.delivery.returned_s == 502.5),
         ("settings: {visibility_timeout_s: 500}", lambda found: found.delivery.limits["stitch"] == 475),
         ("settings: {task_limit_s: 130}", lambda found: found.delivery.limits["infer"] == 130),
         ("settings: {batch_frames: 480}", lambda found: Video(4800).ranges(found.settings) == [480] * 10),
@@ -53,7 +53,7 @@ def test_celery_settings_change_the_model():
     app = make_app(settings)
     app.conf.update(worker_prefetch_multiplier=4, task_acks_late=False)
     changed, known = delivery_of(app, settings), delivery_of(make_app(settings), settings)
-    assert (known.prefetch, known.returned_s) == (1, settings.visibility_timeout_s + 5)
+    assert (known.prefetch, known.returned_s) == (1, settings.visibility_timeout_s + 2.5)
     assert (changed.prefetch, changed.returned_s) == (4, settings.lost_after_s + settings.sweep_interval_s)
 
 

@@ -61,6 +61,8 @@ class Unit:
     frames: int
     since_s: float
     """When it was sent."""
+    taken_s: float = 0.0
+    """When it was last delivered."""
     attempts: int = 0
     """Starts that count."""
 
