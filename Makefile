@@ -10,7 +10,7 @@ LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk simulate simulate-check fuzz track-eval accuracy lock chart pictures clean
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk bench-scale simulate simulate-check fuzz track-eval accuracy lock chart pictures clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -72,6 +72,9 @@ simulate-check: $(VENV)/.ready-dev setup ## Hold the model of a fleet against ru
 
 bench-bulk: $(VENV)/.ready-dev setup ## Enqueue 10,000 objects twice, and time a single video among 500 of somebody else.
 	$(BIN)/python -W ignore -m tests.benchmarks.bulk
+
+bench-scale: $(VENV)/.ready-dev setup ## 1 to 16 workers whose model waits, a queue of a million, commands and requests per batch; half an hour.
+	$(BIN)/python -W ignore -m tests.benchmarks.scale
 
 fuzz: $(VENV)/.ready-dev setup ## 2,000 damaged videos and pictures through the process that reads sources, as a table.
 	$(BIN)/python -W ignore -m tests.benchmarks.mutants

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import TRANSPORT_ALIASES, redis
 
 
 class QoS(redis.QoS):  # type: ignore[misc]
@@ -36,6 +36,12 @@ class Channel(redis.Channel):  # type: ignore[misc]
 
 
 class Transport(redis.Transport):  # type: ignore[misc]
-    """What ``broker_transport`` names."""
+    """What addresses of Redis stand for, once `use` was called."""
 
     Channel = Channel
+
+
+def use() -> None:
+    """Have this process's connections to brokers at ``redis://`` and ``rediss://`` made so."""
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"

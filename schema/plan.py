@@ -103,7 +103,11 @@ class Plan(Record):
         Raises:
             MessageError: the plan has no such range.
         """
+        return self.ranges[self.index_of(start, stop)]
+
+    def index_of(self, start: int, stop: int) -> int:
+        """How many ranges come before ``start..stop``; raises like `range_of`."""
         at = bisect_left(self.ranges, start, key=lambda planned: planned.start)
         if at < len(self.ranges) and (self.ranges[at].start, self.ranges[at].stop) == (start, stop):
-            return self.ranges[at]
+            return at
         raise MessageError(f"job {self.job_id} has no frame range {start}..{stop} in its plan")

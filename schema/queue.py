@@ -15,6 +15,7 @@ from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from schema import broker
 from schema.errors import BrokerUnavailable
 from schema.failpoint import hit
 from schema.names import QUEUE_PLAN, QUEUES, TASK_PUBLISH, TASK_QUEUES, TASK_SPLIT, TASK_STITCH, queue_name
@@ -50,10 +51,10 @@ def _longer(settings: Settings) -> dict[str, int]:
 
 def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings; connects to nothing yet."""
+    broker.use()
     modules = ["workers.tasks", "producer.tasks", "workers.telemetry.worker"]
     app = Celery("posefleet", broker=settings.redis_url, include=modules, amqp="schema.lanes:LanedAMQP")
     app.conf.update(
-        broker_transport="schema.broker:Transport",
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue=QUEUE_PLAN,
         task_create_missing_queues=False,

@@ -31,17 +31,13 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         super().__init__(*args, **options)
         self.connection_errors = (*self.connection_errors, OutOfMemoryError)  # type: ignore[has-type]
         self._room = Outage("Redis", progress().ping)
-        self._telling = False
+        self._tells_at = 0.0
 
     def on_send_event_buffered(self) -> None:
         """Send events of tasks soon, all at once; Celery sends each in the next turn of its loop."""
-        if not self._telling:
-            self._telling = True
-            self.hub.call_later(_EVENTS_WAIT_S, self._tell)
-
-    def _tell(self) -> None:
-        self._telling = False
-        self._flush_events()
+        if (now_s := time.monotonic()) >= self._tells_at:
+            self._tells_at = now_s + _EVENTS_WAIT_S
+            self.hub.call_later(_EVENTS_WAIT_S, self._flush_events)
 
     def shutdown(self) -> None:
         """Tell what is left to tell, then end."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,13 +15,13 @@ from producer.stack.process import Child, Command, answers
 from schema.messages import ModelIdentity
 from schema.settings import current
 from tests.chart.rendering import render
-from tests.faults.ground import LIMITS, Ground
+from tests.faults.ground import LIMITS, Ground, until
 from tests.support.autoscaler import Autoscaler, Scaling
 from tests.support.cluster import Cluster
 from tests.support.fixed_cost import APPLICATION, COST, PEOPLE
 from tests.support.media import tiny
 from tests.support.outstanding import Sampler
-from tests.support.pods import Pods, Template
+from tests.support.pods import Pod, Pods, Template
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -55,17 +56,15 @@ def exporter(ground: Ground) -> Iterator[str]:
 
 
 @pytest.fixture
-def pods_of(ground: Ground) -> Iterator[Callable[..., tuple[Pods, Scaling]]]:
+def pods_of(ground: Ground, tmp_path: Path) -> Iterator[Callable[..., tuple[Pods, Scaling]]]:
     """Makes the pods of a pool as the chart would for given values, and says how it would scale them."""
     made: list[Pods] = []
 
-    def make(cost_s: float, settings: dict[str, object], **pool: object) -> tuple[Pods, Scaling]:
+    def make(batch_s: float, pool: dict[str, object], stops_faster: float = 1.0) -> tuple[Pods, Scaling]:
         asked = {"concurrency": 1, "maxReplicas": 3, **pool}
-        values = {"settings": {**_SETTINGS, **settings}, "pools": {POOL: asked}}
-        release = render(values, over="keda")
-        folder = ground.folder / f"pods-{len(made)}"
-        folder.mkdir()
-        made.append(Pods(Template.of(release, POOL), APPLICATION, _environment(ground, cost_s), folder))
+        release = render({"settings": _SETTINGS, "pools": {POOL: asked}}, over="keda")
+        template = Template.of(release, POOL).faster(stops_faster)
+        made.append(Pods(template, APPLICATION, _environment(ground, batch_s / FRAMES), tmp_path))
         return made[-1], Scaling.of(release.get("ScaledObject", POOL), FASTER)
 
     yield make
@@ -92,7 +91,7 @@ def _addresses(ground: Ground) -> dict[str, str]:
 
 
 def test_workers_come_and_go_with_the_work(ground: Ground, exporter: str, pods_of, tmp_path: Path):
-    pods, scaling = pods_of(0.1, {"soft_shutdown_s": 10})
+    pods, scaling = pods_of(0.4, {"settings": {"warm_model": True, "soft_shutdown_s": 10}})
     cluster = Cluster(pods, Autoscaler(scaling), Sampler(exporter, ground.redis))
     cluster.run(lambda _: cluster.sampler.samples > 50, 60)
     assert pods.running == []
@@ -114,6 +113,40 @@ def test_workers_come_and_go_with_the_work(ground: Ground, exporter: str, pods_o
     assert cluster.sampler.too_low == []
     assert cluster.sampler.busy > 100
     once_each(ground, pods, jobs, batches=300)
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["it stops in time", "it is frozen"])
+def test_work_of_a_node_that_is_taken_away_is_done_elsewhere(ground: Ground, pods_of, tmp_path: Path, frozen: bool):
+    """Batches of 9 s; 5 s after SIGTERM a worker hands on what it has, 8 s after it comes SIGKILL."""
+    pods, _ = pods_of(9.0, {"spot": True}, stops_faster=3)
+    pods.scale(2)
+    until(lambda: all(pod.ready for pod in pods.running), 200, "the pods are not ready")
+    job = ground.job(FRAMES, uri=ground.upload(tiny(tmp_path / "two.mp4", 2 * FRAMES, FRAMES)))
+    ground.under_way(job, runs=2)
+    pod = pods.running[0]
+    (taken,) = (note for note in ground.notes(job) if note.pid in pod.pids)
+    if frozen:
+        os.killpg(pod.process.pid, signal.SIGSTOP)
+    take_away(pods, pod)
+    assert pods.killed == ([pod.name] if frozen else [])
+    manifest = job.wait(200).manifest
+    assert manifest is not None
+    assert manifest.state == "succeeded"
+    assert job.tracks().num_rows == PEOPLE * 2 * FRAMES
+    assert {note.unit for note in ground.notes(job)} == {note.unit for note in ground.notes(job, "infer.after_put")}
+    assert ground.runs(job)[taken.unit] == 2
+    assert ground.redone(job) == 1
+
+
+def take_away(pods: Pods, pod: Pod) -> None:
+    """Stop a pod and wait until it is gone."""
+    pods.stop(pod)
+
+    def gone() -> bool:
+        pods.tend()
+        return not pods.stopping
+
+    until(gone, 60, "the pod did not stop")
 
 
 def once_each(ground: Ground, pods: Pods, jobs: list[Job], batches: int) -> None:

@@ -68,6 +68,8 @@ def _fixed() -> dict[str, Figure]:
     stitch = "measured: `python -m tests.benchmarks.tracking`, six people"
     found["stitch"] = Figure(_STITCH_MS, "ms/frame", "tracks of the whole video, one core", stitch)
     found["publish"] = Figure(0.2, "ms/frame", "joining pieces, one core", _ASSUMED)
+    found["enqueued"] = Figure(10_000 / 60, "videos/s", "by one command", "measured: `make bench-bulk`")
+    found["answers"] = Figure(600, "1/s", "of one core of the API, where a job stands", "measured: `make bench-api`")
     load, costs = measured_load(), calibrated(CALIBRATION, recorded()[CALIBRATION.name])
     for queue in ("plan", "infer", "stitch", "publish"):
         what = f"{queue}, beside frames: servers on the same machine"

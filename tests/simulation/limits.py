@@ -15,7 +15,6 @@ class Use:
     name: str
     needed: float
     limit: float
-    unit: str
     remedy: str
 
     @property
@@ -78,29 +77,49 @@ def s3_rates(rates: Rates, load: Mapping[str, Mapping[str, float]], video: Video
     return reads, sum(total.values()) - reads
 
 
-def uses(
-    rates: Rates, figures: Figures, policy: Policy, video: Video, load: Mapping[str, Mapping[str, float]]
-) -> list[Use]:
-    """All of them, for a queue that holds a night's work."""
-    needed = processes(rates, figures, policy, video)
-    commands, core = redis_rate(rates, figures, video, sum(needed.values()))
-    reads, writes = s3_rates(rates, load, video)
-    open_jobs = rates.jobs * figures["hours"] * 3600
-    waiting = min(open_jobs * rates.per_job, policy.settings.max_waiting)
+Load = Mapping[str, Mapping[str, float]]
+"""Requests to S3 by method, of a batch of each step and of a job."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What so many workers ask for in a second."""
+
+    rates: Rates
+    needed: Mapping[str, float]
+    """Busy processes of the other steps."""
+    commands: float
+    core: float
+    reads: float
+    writes: float
+    connections: float
+
+    @classmethod
+    def by(cls, rates: Rates, figures: Figures, policy: Policy, video: Video, load: Load) -> "Asked":
+        """By workers that nothing holds up."""
+        needed = processes(rates, figures, policy, video)
+        others = sum(needed.values())
+        redis, s3 = redis_rate(rates, figures, video, others), s3_rates(rates, load, video)
+        return cls(rates, needed, *redis, *s3, (rates.workers + others) * figures["clients"])
+
+
+def uses(asked: Asked, figures: Figures, policy: Policy) -> list[Use]:
+    """Shares of what there is, while a queue holds a night's work."""
+    jobs, needed = asked.rates.jobs, asked.needed
+    quiet_jobs = jobs * figures["hours"] * 3600
     compared_s = figures["compared"] / 1e3 + figures["compared_s3"] * figures["s3_s"]
-    workers = rates.workers + sum(needed.values())
     plan, finish, render = (_most(policy, name) for name in ("plan", "finish", "render"))
+    splits = "nothing: S3 splits `jobs/` by itself, in time"
     return [
-        Use("Redis's core", core, 1.0, "cores", "longer batches (`batch_frames`)"),
-        Use("Redis's connections", workers * figures["clients"], figures["connections"], "", "raise `maxclients`"),
-        Use("S3 reads, one prefix", reads, figures["get_limit"], "1/s", "S3 splits `jobs/` by itself, in time"),
-        Use("S3 writes, one prefix", writes, figures["put_limit"], "1/s", "S3 splits `jobs/` by itself, in time"),
-        Use("the sweeper", open_jobs * compared_s, policy.settings.quiet_s, "s", "raise `quiet_s`"),
-        Use("plan processes", needed["plan"], plan, "", "`pools.plan.maxReplicas`"),
-        Use("finish processes", needed["stitch"] + needed["publish"], finish, "", "`pools.finish.maxReplicas`"),
-        Use("render processes", needed["render"], render, "", "`pools.render.maxReplicas`"),
-        Use("Redis's memory for batches", waiting * figures["message"] / 1e9, 4.0, "GB", "give it more"),
-        Use("Redis's commands", commands, commands / max(core, 1e-9), "1/s", "as its core"),
+        Use("the sweeper, a night's jobs waiting", quiet_jobs * compared_s, policy.settings.quiet_s, "`quiet_s`"),
+        Use("finish processes", needed["stitch"] + needed["publish"], finish, "`pools.finish.maxReplicas`"),
+        Use("render processes", needed["render"], render, "`pools.render.maxReplicas`"),
+        Use("plan processes", needed["plan"], plan, "`pools.plan.maxReplicas`"),
+        Use("Redis's connections", asked.connections, figures["connections"], "`maxclients`"),
+        Use("Redis's core", asked.core, 1.0, "longer batches (`batch_frames`), a faster core"),
+        Use("S3 reads below one prefix", asked.reads, figures["get_limit"], splits),
+        Use("S3 writes below one prefix", asked.writes, figures["put_limit"], splits),
+        Use("one command that enqueues", jobs, figures["enqueued"], "several at once"),
     ]
 
 

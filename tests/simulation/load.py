@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import redis
-
 from producer.inputs import upload
 from producer.split import split
 from producer.sweep import Sweeper
@@ -22,7 +20,7 @@ from schema.messages import FrameBatch
 from schema.names import TASK_INFER, LedgerKeys, range_name
 from schema.options import Options
 from schema.queue import make_app, send
-from tests.benchmarks.scaling.traffic import Monitor
+from tests.benchmarks.scaling.monitor import Monitor
 from tests.simulation.measured import OTHERS, POOL, VALUES, keep
 from tests.simulation.real import Servers, ready, servers
 from tests.support.media import tiny
@@ -132,8 +130,7 @@ def count() -> Load:
         connections = (there.redis.info("clients")["connected_clients"] - alone) / _WORKERS
         _job(there, Counter(there, proxy), _SHORT, True, Count(), 0)
         unwatched = _counts(there, Counter(there, proxy), 1)
-        client = redis.Redis.from_url(there.addresses.redis_url, decode_responses=True)
-        monitor = closing.enter_context(Monitor(client))
+        monitor = closing.enter_context(Monitor(there.addresses.redis_url))
         found = _counts(there, Counter(there, proxy, monitor), 2).but(unwatched)
     return Load(found.batch, found.render, found.job, found.idle.over(_WORKERS), connections, sizes, *compared)
 
@@ -177,7 +174,9 @@ def _messages(there: Servers) -> float:
 
 def _compared(there: Servers, proxy: S3Proxy) -> tuple[float, float]:
     """Seconds and requests of a sweep for each job that was split and of which there is no news."""
-    settings = there.fleet.settings.model_copy(update={"s3_endpoint": proxy.endpoint, "quiet_s": 1e-3})
+    settings = there.fleet.settings.model_copy(
+        update={"s3_endpoint": proxy.endpoint, "quiet_s": 1e-3, "lost_after_s": 1e6}
+    )
     sweeper = Sweeper(type(there.fleet)(settings))
     sweeper.sweep()
     body = tiny(there.folder / "quiet.mp4", 8, 4).read_bytes()

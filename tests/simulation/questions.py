@@ -22,8 +22,6 @@ from tests.simulation.work import Video
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
 _MARK = "<!-- generated: make simulate ASK=--page -->"
-_ENQUEUED_PER_S = 10_000 / 60
-"""README.md: `make bench-bulk`, by one command."""
 _SIZES = (10, 100, 1_000, 10_000)
 _GPU = "infer-gpu"
 
@@ -71,7 +69,7 @@ def night(workers: int, known: Policy, figures: Figures, video: Video, seed: int
     """The whole night, from nothing to nothing."""
     chosen = enough(workers, known, figures, video)
     fleet = Fleet(chosen, figures.costs(chosen.settings.batch_frames), seed)
-    fleet.submit([video] * int(figures["videos"]), every_s=1 / _ENQUEUED_PER_S)
+    fleet.submit([video] * int(figures["videos"]), every_s=1 / figures["enqueued"])
     spot = tuple(pool.name for pool in chosen.pools if pool.spot)
     take_away(fleet, Spot(figures["spot_h"] * 3600, figures["unannounced"]), spot)
     fleet.run()
@@ -108,12 +106,12 @@ def the_night(known: Policy, figures: Figures, seed: int) -> Iterator[str]:
         fleet = night(workers, known, figures, video, seed)
         if fleet.last_end_s <= figures["hours"] * 3600:
             break
-    tally, load = fleet.tally, measured_load()
+    tally = fleet.tally
     peak = max(tally.by_minute.values()) / 60
     rates = Rates(workers, tally.done["infer"] / fleet.last_end_s, 0.0, 0.0, 1)
     rates = replace(rates, jobs=tally.done["publish"] / fleet.last_end_s)
     commands, core = limits.redis_rate(rates, figures, video, 0.0)
-    reads, writes = limits.s3_rates(rates, {name: load[name]["s3"] for name in _COUNTED}, video)
+    reads, writes = limits.s3_rates(rates, _s3(), video)
     units = sum(tally.done.values()) / fleet.last_end_s
     yield from ("| figure | value |", "|---|---|")
     yield f"| GPU workers | {workers} |"
@@ -128,20 +126,42 @@ def the_night(known: Policy, figures: Figures, seed: int) -> Iterator[str]:
     yield f"| S3 | {reads:,.0f} reads and {writes:,.0f} writes a second |"
 
 
-_COUNTED = ("infer_batch", "render_batch", "job")
-
-
 def breaking(known: Policy, figures: Figures) -> Iterator[str]:
-    """What so many GPU workers ask of what they share: shares of what there is."""
-    video, load = video_of(figures), measured_load()
-    counted = {name: load[name]["s3"] for name in _COUNTED}
-    found = [limits.uses(Rates.of(n, figures, known, video), figures, known, video, counted) for n in _SIZES]
-    yield "| share of | " + " | ".join(f"{n:,}" for n in _SIZES) + " | all of it at | what helps |"
+    """What so many GPU workers ask of what they share: rates, then shares of what there is."""
+    video = video_of(figures)
+    asked = [limits.Asked.by(Rates.of(n, figures, known, video), figures, known, video, _s3()) for n in _SIZES]
+    yield "| a second | " + " | ".join(f"{n:,}" for n in _SIZES) + " |"
+    yield "|---|" + "---|" * len(_SIZES)
+    yield _row("batches to infer", [each.rates.batches for each in asked])
+    yield _row("videos", [each.rates.jobs for each in asked])
+    yield _row("Redis commands", [each.commands for each in asked])
+    yield _row("S3 reads", [each.reads for each in asked])
+    yield _row("S3 writes", [each.writes for each in asked])
+    yield from ("", "| share of | " + " | ".join(f"{n:,}" for n in _SIZES) + " | all of it at | what helps |")
     yield "|---|" + "---|" * (len(_SIZES) + 2)
-    for row in zip(*found, strict=True):
-        first = min(n * (1 / use.share) for n, use in zip(_SIZES, row, strict=True))
+    for row in zip(*(limits.uses(each, figures, known) for each in asked), strict=True):
         shares = " | ".join(f"{use.share:.0%}" for use in row)
-        yield f"| {row[0].name} | {shares} | {first:,.0f} workers | {row[0].remedy} |"
+        yield f"| {row[0].name} | {shares} | {_SIZES[0] / row[0].share:,.0f} workers | {row[0].remedy} |"
+
+
+def _row(name: str, values: list[float]) -> str:
+    return f"| {name} | " + " | ".join(f"{value:,.3g}" if value < 100 else f"{value:,.0f}" for value in values) + " |"
+
+
+def _s3() -> limits.Load:
+    """Requests of a batch of each step, and of a job."""
+    load = measured_load()
+    return {name: load[name]["s3"] for name in ("infer_batch", "render_batch", "job")}
+
+
+def whatever(known: Policy, figures: Figures) -> Iterator[str]:
+    """What does not depend on how many workers there are."""
+    settings, longest_h = known.settings, limits.longest_video_h(figures, known)
+    held_gb = settings.max_waiting * figures["message"] / 1e9
+    yield f"Stitch takes videos of up to {longest_h:.1f} hours in its time limit of"
+    yield f"{known.delivery.limits['stitch']:.0f} s. {settings.max_waiting:,} batches that wait (`max_waiting`) take"
+    yield f"{held_gb:.1f} GB of Redis's memory. A core of the API tells {figures['answers']:.0f} times a second"
+    yield "where jobs stand."
 
 
 def throughput(known: Policy, figures: Figures, seed: int) -> Iterator[str]:
@@ -169,13 +189,12 @@ def _always(known: Policy, workers: int) -> Policy:
 
 def price(known: Policy, figures: Figures) -> Iterator[str]:
     """What an hour of video costs."""
-    video, load = video_of(figures, 3600), measured_load()
+    video = video_of(figures, 3600)
     one = Rates.of(1, figures, known, video)
     gpu_h = 1 / one.jobs / 3600
     busy = limits.processes(one, figures, known, video)
     cores_h = sum(busy.values()) * gpu_h
-    counted = {name: load[name]["s3"] for name in _COUNTED}
-    reads, writes = (each / one.jobs for each in limits.s3_rates(one, counted, video))
+    reads, writes = (each / one.jobs for each in limits.s3_rates(one, _s3(), video))
     rows = [
         ("a pod with a GPU", gpu_h, "h", gpu_h * figures["gpu_price"]),
         ("cores of other pods", cores_h, "h", cores_h * figures["core_price"]),
@@ -198,12 +217,12 @@ def answers(figures: Figures, profile: str, seed: int) -> Iterator[str]:
     yield from the_night(known, figures, seed)
     yield from ("", "### What gives way, GPU workers all busy", "")
     yield from breaking(known, figures)
+    yield ""
+    yield from whatever(known, figures)
     yield from ("", "### What they get done with one Redis", "")
     yield from throughput(known, figures, seed)
     yield from ("", "### Price", "")
     yield from price(known, figures)
-    longest = limits.longest_video_h(figures, known)
-    yield from ("", f"Stitch takes videos of up to {longest:.1f} hours in its time limit.")
     yield from ("", "### Measured runs and what the model says of them", "")
     yield table(compare(recorded()))
     yield from ("", "### What went in", "")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation import limits, policy, questions
-from tests.simulation.figures import Figures, measured_load
+from tests.simulation.figures import Figures
 from tests.simulation.limits import Rates
 from tests.simulation.measured import BAR, CALIBRATION, VALIDATION, calibrated, compare, foretold, recorded
 from tests.simulation.work import Video
@@ -42,12 +42,15 @@ def test_a_night_of_few_videos_ends_in_time_and_does_all_once():
 
 def test_what_is_shared_bears_so_many_workers_in_proportion():
     figures, known, video = Figures(), policy.read(), Video(1800)
-    counted = {name: each["s3"] for name, each in measured_load().items() if isinstance(each, dict)}
     few, many = (
-        limits.uses(Rates.of(workers, figures, known, video), figures, known, video, counted) for workers in (10, 100)
+        limits.uses(
+            limits.Asked.by(Rates.of(workers, figures, known, video), figures, known, video, questions._s3()),
+            figures,
+            known,
+        )
+        for workers in (10, 100)
     )
-    for one, ten in zip(few, many, strict=True):
-        assert ten.needed == pytest.approx(10 * one.needed) or ten.name == "Redis's memory for batches"
+    assert [ten.needed for ten in many] == pytest.approx([10 * one.needed for one in few])
 
 
 def test_longer_batches_ask_less_of_redis():

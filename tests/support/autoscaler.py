@@ -7,7 +7,6 @@ the highest recommendation of the window; and changes no more within a period th
 
 import math
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,13 +81,11 @@ class Autoscaler:
         if active := outstanding > scaling.activation:
             self._active_s = now_s
         if not pods:
-            wanted = max(scaling.least, int(active))
-        elif not active and not scaling.least and now_s - self._active_s >= scaling.cooldown_s:
-            wanted = 0
-        else:
-            wanted = self._between(now_s, pods, outstanding)
-        if wanted != pods:
-            self._changes.append((now_s, wanted - pods))
+            return max(scaling.least, int(active))
+        if not active and not scaling.least and now_s - self._active_s >= scaling.cooldown_s:
+            return 0
+        wanted = self._between(now_s, pods, outstanding)
+        self._changes.append((now_s, wanted - pods))
         return wanted
 
     def _between(self, now_s: float, pods: int, outstanding: float) -> int:
@@ -96,6 +93,8 @@ class Autoscaler:
         share = outstanding / (self.scaling.target * pods)
         wanted = pods if abs(1 - share) <= _TOLERANCE else math.ceil(outstanding / self.scaling.target)
         wanted = min(max(wanted, self.scaling.least, 1), self.scaling.most)
+        if not self._recommended:
+            self._recommended.append((now_s, pods))
         self._recommended.append((now_s, wanted))
         while self._recommended[0][0] < now_s - self.scaling.window_s:
             self._recommended.popleft()
@@ -114,8 +113,5 @@ class Autoscaler:
         return int(begun + sign * policy.value)
 
     def _changed(self, since_s: float, *, up: bool) -> int:
-        return sum(_of_sign(self._changes, since_s, up))
-
-
-def _of_sign(changes: Iterable[tuple[float, int]], since_s: float, up: bool) -> list[int]:
-    return [change for when_s, change in changes if when_s > since_s and (change > 0) == up]
+        """Pods that came, or went, since then."""
+        return sum(change for when_s, change in self._changes if when_s > since_s and (change > 0) == up)

@@ -4,11 +4,15 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+
 from producer.stack.process import Child, Command
-from tests.chart.rendering import Document, Release
+from tests.chart.rendering import Release
+
+_SOFT = "POSEFLEET_SOFT_SHUTDOWN_S"
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,13 @@ class Template:
         (container,) = spec["containers"]
         environment = {**release.get("ConfigMap", "settings")["data"], **release.get("ConfigMap", pool)["data"]}
         environment |= {each["name"]: each["value"] for each in container["env"] if "value" in each}
-        return cls(pool, _command(container), environment, spec["terminationGracePeriodSeconds"])
+        command = (*container["command"], *container["args"])
+        return cls(pool, command, environment, spec["terminationGracePeriodSeconds"])
 
-
-def _command(container: Document) -> tuple[str, ...]:
-    return (*container["command"], *container["args"])
+    def faster(self, times: float) -> "Template":
+        """The same with less time to stop."""
+        soft_s = float(self.environment[_SOFT]) / times
+        return replace(self, environment={**self.environment, _SOFT: str(soft_s)}, grace_s=self.grace_s / times)
 
 
 @dataclass
@@ -48,6 +54,11 @@ class Pod:
     def ready(self) -> bool:
         """As the readiness probe asks."""
         return (self.ready_folder / "consuming").exists() and any(self.ready_folder.glob("warm-*"))
+
+    @property
+    def pids(self) -> set[int]:
+        """All its processes."""
+        return {each.pid for each in psutil.Process(self.process.pid).children(recursive=True)}
 
 
 class Pods:

@@ -40,7 +40,7 @@ def render(
     if painter.hides and (wanted.start, wanted.stop) in stitched.dead_ranges:
         return key
     if store.head(key) is None:
-        first = stitched.first_indexes[plan.ranges.index(wanted)]
+        first = stitched.first_indexes[plan.index_of(wanted.start, wanted.stop)]
         begins_s = float(wanted.first_pts * Fraction(plan.stream.time_base))
         since_s = begins_s - HEAT_S if painter.remembers else float("inf")
         rows = read_range(tracks_file(store, job), first, first + wanted.stop - wanted.start, since_s)

@@ -55,8 +55,9 @@ def _read_headers(store: ObjectStore, job_id: str) -> bytes:
     return store.get(JobKeys(job_id).index)
 
 
+@lru_cache(maxsize=4)
 def read_stitched(store: ObjectStore, job_id: str) -> Stitched:
-    """``stitched.json``."""
+    """``stitched.json``, which never changes."""
     return Stitched.from_json(store.get(JobKeys(job_id).stitched()))
 
 

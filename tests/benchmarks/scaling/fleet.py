@@ -14,15 +14,16 @@ from producer import Fleet
 from producer.job import Job
 from producer.stack.process import Child, ports_to_oneself
 from producer.stack.stack import Stack
-from schema.names import JobKeys, ProgressKeys
+from schema.names import STEPS, JobKeys, LedgerKeys, ProgressKeys, lanes_of
 from schema.options import Options
+from schema.queue import KEY_PREFIX
 from schema.settings import Settings
 from tests.support.fixed_cost import APPLICATION, COST
 from tests.support.media import tiny
 
 FRAMES = 4
 """Of a batch: one call of the model."""
-OTHERS = "plan,stitch,render,publish"
+OTHERS = "plan,stitch,publish"
 _START_S = 180
 
 
@@ -39,12 +40,16 @@ class ManyWorkers:
         self.redis: Any = self.fleet.progress.redis
         self._workers: list[Child] = []
 
-    def through(self, endpoint: str) -> None:
-        """Have workers that start from now on use another address of the S3 server."""
-        self.stack.addresses = replace(self.stack.addresses, s3_endpoint=endpoint)
+    @contextmanager
+    def through(self, endpoint: str) -> Iterator[None]:
+        """Have workers that start inside the block use another address of the S3 server."""
+        usual = self.stack.addresses
+        self.stack.addresses = replace(usual, s3_endpoint=endpoint)
+        yield
+        self.stack.addresses = usual
 
     def others(self) -> None:
-        """Start the worker of the other steps."""
+        """Start the worker of all steps but infer and render."""
         self._start(["other"], OTHERS, model=False)
 
     def infer_workers(self, count: int, cost_s: float, queues: str = "infer") -> None:
@@ -90,6 +95,11 @@ class ManyWorkers:
     def done(self, job: Job, step: str = "infer") -> int:
         """Batches of a job that are done."""
         return int(self.redis.scard(ProgressKeys(job.job_id).done(step)))
+
+    def empty(self, step: str) -> None:
+        """Nothing of a step is to be done any more."""
+        queues = [f"{KEY_PREFIX}{lane}" for lane in lanes_of(STEPS[step])]
+        self.redis.unlink(LedgerKeys.running(step), *LedgerKeys.all_waiting(step), *queues)
 
     def until_done(self, job: Job, batches: int, step: str = "infer") -> None:
         """Wait until so many are."""

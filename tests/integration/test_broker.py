@@ -1,0 +1,55 @@
+"""How deliveries are noted and acknowledged in Redis."""
+
+import time
+from typing import Any
+
+from schema.messages import JobReference
+from schema.names import TASK_STITCH
+from schema.queue import make_app, send
+from schema.settings import Settings
+from tests.benchmarks.scaling.monitor import Monitor
+from workers.storage.progress import Progress
+
+INDEX, UNACKED = "posefleet:unacked_index", "posefleet:unacked"
+
+
+def taken(channel: Any) -> Any:
+    """The message next in turn of stitch."""
+    message = channel.basic_get("stitch")
+    assert message is not None
+    return message
+
+
+def test_a_delivery_takes_two_commands_and_its_acknowledgement_two(progress: Progress, redis_url: str):
+    app = make_app(Settings(redis_url=redis_url))
+    send(app, TASK_STITCH, [JobReference(job_id="a")])
+    with app.connection() as connection, connection.channel() as channel:
+        with Monitor(redis_url) as monitor:
+            message = taken(channel)
+            message.ack()
+        assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 0
+    noted = {name: count for name, count in monitor.sent.items() if "unacked" in name}
+    assert noted == dict.fromkeys(("ZADD unacked_index", "HSET unacked", "HDEL unacked", "ZREM unacked_index"), 1)
+
+
+def test_what_redis_lost_half_of_is_forgotten(progress: Progress, redis_url: str):
+    app = make_app(Settings(redis_url=redis_url, visibility_timeout_s=130))
+    send(app, TASK_STITCH, [JobReference(job_id="a")])
+    with app.connection() as connection, connection.channel() as channel:
+        message = taken(channel)
+        progress.redis.hdel(UNACKED, message.delivery_tag)
+        progress.redis.zadd(INDEX, {message.delivery_tag: time.time() - 1000})
+        channel.qos.restore_visible(num=10, interval=1)
+        assert progress.redis.zcard(INDEX) == 0
+        assert progress.redis.llen("posefleet:stitch") == 0
+
+
+def test_what_is_overdue_is_on_its_queue_again(progress: Progress, redis_url: str):
+    app = make_app(Settings(redis_url=redis_url, visibility_timeout_s=130))
+    send(app, TASK_STITCH, [JobReference(job_id="a")])
+    with app.connection() as connection, connection.channel() as channel:
+        message = taken(channel)
+        progress.redis.zadd(INDEX, {message.delivery_tag: time.time() - 1000})
+        channel.qos.restore_visible(num=10, interval=1)
+        assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 0
+        assert progress.redis.llen("posefleet:stitch") == 1
