@@ -1,5 +1,6 @@
 """What each thing that all workers share has to bear when so many of them are busy, and what gives way first."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,21 +65,19 @@ def redis_rate(rates: Rates, figures: Figures, video: Video, others: float) -> t
     return commands, core_ms / 1e3 / figures["redis_speed"]
 
 
-def s3_rates(rates: Rates, load: Mapping[str, Mapping[str, float]], video: Video) -> tuple[float, float]:
-    """Requests a second that read, and that write."""
-    steps = [("infer_batch", rates.batches), ("job", rates.jobs)]
-    if video.render:
-        steps.append(("render_batch", rates.batches))
-    total: dict[str, float] = {}
-    for name, rate in steps:
-        for method, count in load[name].items():
-            total[method] = total.get(method, 0.0) + rate * count
-    reads = total.get("GET", 0.0) + total.get("HEAD", 0.0)
-    return reads, sum(total.values()) - reads
-
-
 Load = Mapping[str, Mapping[str, float]]
 """Requests to S3 by method, of a batch of each step and of a job."""
+
+
+def s3_rates(rates: Rates, figures: Figures, load: Load, video: Video) -> tuple[float, float]:
+    """Requests a second that read, and that write."""
+    batches = ["infer_batch", "render_batch"] if video.render else ["infer_batch"]
+    total = Counter[str]()
+    for name, rate in (("job", rates.jobs), *((name, rates.batches) for name in batches)):
+        for method, count in load[name].items():
+            total[method] += rate * count
+    reads = total["GET"] + total["HEAD"]
+    return reads + len(batches) * rates.batches * figures["first"], total.total() - reads
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Asked:
         """By workers that nothing holds up."""
         needed = processes(rates, figures, policy, video)
         others = sum(needed.values())
-        redis, s3 = redis_rate(rates, figures, video, others), s3_rates(rates, load, video)
+        redis, s3 = redis_rate(rates, figures, video, others), s3_rates(rates, figures, load, video)
         return cls(rates, needed, *redis, *s3, (rates.workers + others) * figures["clients"])
 
 

@@ -21,8 +21,9 @@ from schema.names import TASK_INFER, LedgerKeys, range_name
 from schema.options import Options
 from schema.queue import make_app, send
 from tests.benchmarks.scaling.monitor import Monitor
-from tests.simulation.measured import OTHERS, POOL, VALUES, keep
+from tests.simulation.measured import keep
 from tests.simulation.real import Servers, ready, servers
+from tests.simulation.runs import OTHERS, POOL, VALUES
 from tests.support.media import tiny
 from tests.support.s3_proxy import S3Proxy
 from workers.storage.records import read_job

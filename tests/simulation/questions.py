@@ -111,7 +111,7 @@ def the_night(known: Policy, figures: Figures, seed: int) -> Iterator[str]:
     rates = Rates(workers, tally.done["infer"] / fleet.last_end_s, 0.0, 0.0, 1)
     rates = replace(rates, jobs=tally.done["publish"] / fleet.last_end_s)
     commands, core = limits.redis_rate(rates, figures, video, 0.0)
-    reads, writes = limits.s3_rates(rates, _s3(), video)
+    reads, writes = limits.s3_rates(rates, figures, _s3(), video)
     units = sum(tally.done.values()) / fleet.last_end_s
     yield from ("| figure | value |", "|---|---|")
     yield f"| GPU workers | {workers} |"
@@ -194,7 +194,7 @@ def price(known: Policy, figures: Figures) -> Iterator[str]:
     gpu_h = 1 / one.jobs / 3600
     busy = limits.processes(one, figures, known, video)
     cores_h = sum(busy.values()) * gpu_h
-    reads, writes = (each / one.jobs for each in limits.s3_rates(one, _s3(), video))
+    reads, writes = (each / one.jobs for each in limits.s3_rates(one, figures, _s3(), video))
     rows = [
         ("a pod with a GPU", gpu_h, "h", gpu_h * figures["gpu_price"]),
         ("cores of other pods", cores_h, "h", cores_h * figures["core_price"]),

@@ -18,6 +18,13 @@ def test_the_model_foretells_runs_that_it_was_not_calibrated_with():
     assert {each.run.name: round(each.error, 3) for each in compared if abs(each.error) > BAR} == {}
 
 
+def test_the_model_has_as_many_pods_as_there_were():
+    record = recorded()
+    [run] = [each for each in VALIDATION if each.scaled]
+    fleet = foretold(run, calibrated(CALIBRATION, record[CALIBRATION.name]))[1]
+    assert fleet.tally.most_pods[POOL] == record[run.name].most_pods == run.workers
+
+
 def test_the_model_reproduces_the_run_that_it_was_calibrated_with():
     outcome = recorded()[CALIBRATION.name]
     assert foretold(CALIBRATION, calibrated(CALIBRATION, outcome))[0] == pytest.approx(outcome.total_s, rel=0.02)

@@ -85,6 +85,6 @@ def test_videos_are_cut_as_the_planner_cuts_them():
 def test_every_figure_has_a_source_and_every_option_changes_one():
     for name, each in Figures().all.items():
         assert each.source, name
-        assert each.source.startswith(("measured", "assumption", "given", "the question", "Redis")), name
+        assert each.source.startswith(("measured", "assumption", "given", "the question", "Redis", "workers/")), name
     assert Figures({"gpu_fps": 10}).gpu_frame_s == 0.1
     assert Figures({"gpu_fps": 10}).all["gpu_fps"].source == "given"
