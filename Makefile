@@ -15,11 +15,11 @@ LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-bu
 # Processes start three times as fast when Python may keep what it has compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean bench-scale images image-by-hand sbom
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean bench-scale images image-by-hand sbom simulate simulate-check
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/.ready ## Install everything into .venv and pull the pose model into the cache folder.
 	@$(BIN)/posefleet model pull
@@ -68,6 +68,12 @@ bench-render: $(VENV)/.ready-dev setup ## Measure rendering beside a loop that d
 
 bench-long: $(VENV)/.ready-dev setup ## Time, bytes and memory of each step on 12 hours of video beside one minute.
 	$(BIN)/python -W ignore -m tests.benchmarks.long_video
+
+simulate: $(VENV)/.ready-dev ## Foretell a fleet: GPU workers for a night, what gives way, price; ASK="--gpu-fps 500 --height 1080".
+	$(BIN)/python -W ignore -m tests.simulation.questions $(ASK)
+
+simulate-check: $(VENV)/.ready-dev setup ## Hold the model of a fleet against runs of real processes.
+	$(BIN)/python -W ignore -m tests.simulation.measured
 
 bench-bulk: $(VENV)/.ready-dev setup ## Enqueue 10,000 objects twice, and time a single video among 500 of somebody else.
 	$(BIN)/python -W ignore -m tests.benchmarks.bulk
