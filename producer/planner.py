@@ -8,7 +8,7 @@ _PARALLEL = 4
 _SHORTEST = 32
 """Frames; shorter ranges cost more in decoding ahead than they save."""
 _LAST = 60
-"""Frames that the last ranges of a long video come down to, so that no worker is long at work when all others are done."""
+"""Frames that the last ranges of a long video come down to, so that workers end at about the same time."""
 _FEWEST = 4
 
 
