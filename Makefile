@@ -8,6 +8,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COCO   ?= tests/media/coco
 SEEDS  ?= 3
 SOAK_S ?= 180
+PEERS   = $(basename $(wildcard tests/benchmarks/peers/*.in))
 LOCK    = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 SYNC    = $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt
 LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
@@ -15,7 +16,7 @@ LINK    = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-bu
 # Processes start three times as fast when Python may keep what it has compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean bench-scale images image-by-hand sbom simulate simulate-check
+.PHONY: help setup demo test faults lint format bench bench-api bench-render bench-long bench-bulk fuzz track-eval accuracy lock chart pictures clean bench-scale images image-by-hand sbom simulate simulate-check bench-compare
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -57,8 +58,11 @@ format: $(VENV)/.ready-dev ## Put the code into shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready-dev setup ## Measure the infer step beside its parts, an ideal pipeline and the tutorials' loop, in one run.
-	$(BIN)/python -W ignore -m tests.benchmarks.infer
+bench: $(VENV)/.ready-dev setup ## Measure the fleet beside ideal pipelines, its parts and its peers, in one run; BENCH="--rounds 5 --only infer".
+	$(BIN)/python -W ignore -m tests.benchmarks.bench $(BENCH)
+
+bench-compare: $(VENV)/.ready-dev ## Tell a regression from noise: OLD=a.json NEW=b.json of two runs of bench.
+	@$(BIN)/python -m tests.benchmarks.compare $(OLD) $(NEW)
 
 bench-api: $(VENV)/.ready-dev setup ## Status requests of the HTTP API: rate and p99.
 	$(BIN)/python -W ignore -m tests.benchmarks.api
@@ -103,6 +107,7 @@ lock: ## Pin all requirements with hashes (needs uv; .venv's is used).
 	$(LOCK) -c requirements/cpu.txt requirements/build.in -o requirements/build.txt
 	$(LOCK) requirements/npm.in -o requirements/npm.txt
 	$(LOCK) requirements/sbom.in -o requirements/sbom.txt
+	for peer in $(PEERS); do $(LOCK) -c requirements/cpu.txt $$peer.in -o $$peer.txt || exit 1; done
 
 chart: $(VENV)/.ready-dev ## Write what is generated of the Helm chart: tables of its README, copies of alerts and dashboard.
 	@$(BIN)/python -m tests.support.chart
