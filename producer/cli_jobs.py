@@ -7,7 +7,7 @@ import typer
 
 from producer.cli_options import console
 from producer.fleet import Fleet
-from producer.show import jobs_table, reasons, summary
+from producer.show import jobs_table, reasons, speed_table, summary
 from producer.watching import watch_all
 from schema.catalog import JobInfo
 from schema.errors import ConfigurationError
@@ -33,6 +33,8 @@ def status(job: Annotated[str, typer.Argument(help="Job id.")], as_json: AsJson 
         print(_as_json([fleet.info(job).model_copy(update={"state": found.state, "error": found.error})]))
         return
     console.print(jobs_table([fleet.info(job)]))
+    if steps := found.manifest.steps if found.manifest else fleet.progress.steps(job, fleet.info(job).frames or 0):
+        console.print(speed_table(steps))
     if found.manifest:
         console.print(summary({job: found.manifest}))
         for why in reasons(found.manifest) if found.state is not State.SUCCEEDED else []:

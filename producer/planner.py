@@ -7,8 +7,8 @@ _PARALLEL = 4
 """A short video is cut into this many ranges, so that several workers share it."""
 _SHORTEST = 32
 """Frames; shorter ranges cost more in decoding ahead than they save."""
-
-
+_LAST = 60
+"""Frames that the last ranges of a long video come down to, so that workers end at about the same time."""
 _FEWEST = 4
 
 
@@ -40,21 +40,27 @@ def cut(frames: int, keys: NDArray[np.int64], target: int, *, exact: bool) -> li
         frames: displayed frames.
         keys: ``[n]`` rising frame indexes of key frames.
         target: frames per range to aim at.
-        exact: cut every ``target`` frames, key frame or not; else move a cut to a key frame within half a target.
+        exact: cut every ``target`` frames, key frame or not; else move a cut to a key frame within half a target, and
+            make the last ranges shorter where there are key frames for that.
     """
     if frames < 1 or target < 1:
         raise ValueError(f"cannot cut {frames} frames into ranges of {target}")
     ranges: list[tuple[int, int]] = []
     start = 0
     while start < frames:
-        stop = start + target
-        if not exact:
-            stop = _nearest_key(keys, stop, target // 2)
-            if frames - stop < target // 2:
-                stop = frames
+        stop = start + target if exact else _stop(keys, start, frames, target)
         ranges.append((start, min(stop, frames)))
         start = ranges[-1][1]
     return ranges
+
+
+def _stop(keys: NDArray[np.int64], start: int, frames: int, target: int) -> int:
+    """Where the range ends that begins at ``start``; a small rest belongs to it."""
+    tapered = max(min(target, _LAST), min(target, -(-(frames - start) // _PARALLEL)))
+    for size in (tapered, target):
+        if (stop := _key_near(keys, start + size, size // 2)) is not None:
+            return frames if frames - stop < size // 2 else stop
+    return frames if frames - start - target < target // 2 else start + target
 
 
 def ahead(ranges: list[tuple[int, int]], keys: NDArray[np.int64]) -> int:
@@ -66,9 +72,9 @@ def ahead(ranges: list[tuple[int, int]], keys: NDArray[np.int64]) -> int:
     return int(np.maximum(starts - before, 0).sum())
 
 
-def _nearest_key(keys: NDArray[np.int64], wanted: int, reach: int) -> int:
-    """The key frame nearest to ``wanted``, or ``wanted`` when none is within ``reach`` frames."""
+def _key_near(keys: NDArray[np.int64], wanted: int, reach: int) -> int | None:
+    """The key frame nearest to ``wanted``; none where it is farther away than ``reach`` frames."""
     if not len(keys):
-        return wanted
+        return None
     nearest = int(keys[np.argmin(np.abs(keys - wanted))])
-    return nearest if abs(nearest - wanted) <= reach else wanted
+    return nearest if abs(nearest - wanted) <= reach else None

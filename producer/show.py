@@ -10,7 +10,8 @@ from rich.table import Table
 
 from producer.job import Status
 from schema.catalog import JobInfo
-from schema.manifest import Manifest, State
+from schema.manifest import Manifest, State, StepReport
+from schema.speed import PARTS
 
 _STEPS = ("infer", "render")
 
@@ -73,6 +74,21 @@ def summary(manifests: dict[str, Manifest]) -> Table:
         seconds = sum(report.seconds for report in manifest.steps.values())
         rates = [_rate(manifest, step) for step in steps]
         table.add_row(name, manifest.state, people, str(manifest.frames), f"{seconds:.1f}", *rates)
+    return table
+
+
+def speed_table(steps: dict[str, StepReport]) -> Table:
+    """A row per step: how close it came to the speed of light, and the seconds of workers that its parts took."""
+    parts = [part for part in PARTS if any(part in report.parts for report in steps.values())]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("step", no_wrap=True)
+    for title in ("f/s", "speed\nof light", "busy\ns", *(f"{part}\ns" for part in parts)):
+        table.add_column(title, justify="right")
+    for step, report in steps.items():
+        rate = "–" if report.frames_per_second is None else f"{report.frames_per_second:.0f}"
+        light = "–" if report.speed_of_light is None else f"{report.speed_of_light:.0%}"
+        spent = [f"{report.parts[part]:.1f}" if part in report.parts else "–" for part in parts]
+        table.add_row(step, rate, light, f"{report.busy_seconds:.1f}", *spent)
     return table
 
 

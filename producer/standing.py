@@ -11,6 +11,7 @@ from schema.errors import MessageError, SourceMissing
 from schema.manifest import Manifest, State
 from schema.messages import VideoJob
 from schema.names import JOBS, JobKeys
+from workers.ready import beat
 from workers.storage.catalog import Catalog
 from workers.storage.port import ObjectStore
 from workers.storage.progress import frames_in
@@ -76,6 +77,7 @@ def complete(store: ObjectStore, catalog: Catalog, job_ids: Iterable[str] | None
 
 
 def _readable(store: ObjectStore, job_id: str) -> JobInfo | None:
+    beat()
     try:
         return info_from_storage(store, job_id)
     except (SourceMissing, MessageError) as error:

@@ -16,6 +16,7 @@ from producer.missing import missing
 from producer.standing import complete
 from schema.errors import MessageError, PermanentError, SourceMissing, TransientError
 from schema.names import JOBS, OPEN, TASK_OF, UPLOADS, JobKeys
+from workers.ready import BEAT_S, beat
 from workers.storage.ends import tell_ended
 from workers.storage.records import close, purge, read_plan
 from workers.work import clear_work
@@ -144,10 +145,11 @@ class Sweeper:
     def _unmarked(self, opened: dict[str, float]) -> list[str]:
         """Jobs without manifest that are not among the open ones."""
         jobs = [job_id for job_id in self._fleet.store.folders(JOBS) if job_id not in opened]
-        return [job_id for job_id in jobs if self._fleet.store.head(JobKeys(job_id).manifest) is None]
+        return [job_id for job_id in jobs if not self._has_ended(job_id)]
 
     def _look_after(self, findings: Findings, job_id: str, modified_s: float, *, busy: bool) -> None:
         findings.compared += 1
+        beat()
         try:
             left = missing(self._fleet.store, job_id)
             if left is None:
@@ -183,6 +185,7 @@ class Sweeper:
         tell_ended(self._fleet.store, self._fleet.progress, self._fleet.catalog, job_id)
 
     def _has_ended(self, job_id: str) -> bool:
+        beat()
         return self._fleet.store.head(JobKeys(job_id).manifest) is not None
 
     def _list(self, findings: Findings) -> None:
@@ -209,6 +212,7 @@ def delete_older(fleet: Fleet, before_s: float) -> list[str]:
     """Delete the jobs that ended before ``before_s``, seconds since 1970; their ids."""
     deleted = []
     for job_id in list(fleet.store.folders(JOBS)):
+        beat()
         manifest = fleet.store.head(JobKeys(job_id).manifest)
         if manifest is not None and manifest.modified_s < before_s:
             fleet.delete(job_id)
@@ -231,4 +235,11 @@ def run(fleet: Fleet) -> None:
             away = False
             if findings.active and not findings.nothing:
                 log.warning("%s", "; ".join(findings.lines()))
-        time.sleep(fleet.settings.sweep_interval_s)
+        _rest(fleet.settings.sweep_interval_s)
+
+
+def _rest(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        beat()
+        time.sleep(min(left, BEAT_S))

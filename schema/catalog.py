@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from schema.manifest import Failure, Manifest, State
 from schema.messages import Priority, VideoJob
 from schema.record import Record
+from schema.speed import reports, speed_of_light
 
 
 class StepProgress(BaseModel):
@@ -36,6 +37,8 @@ class JobInfo(Record):
     people: int | None = None
     """Most in one frame."""
     tracks: int | None = None
+    speed_of_light: float | None = None
+    """See `schema.manifest.StepReport`; of what is done so far."""
     error: Failure | None = None
     dead_ranges: int = 0
     """Frame ranges that were given up."""
@@ -81,6 +84,7 @@ def ended_info(job: VideoJob, manifest: Manifest, ended_s: float) -> JobInfo:
             "steps": {name: StepProgress(done=total, total=total) for name in info.work} if published else {},
             "people": manifest.people.max_per_frame if published else None,
             "tracks": manifest.people.tracks if published else None,
+            "speed_of_light": manifest.speed_of_light,
             "error": manifest.error,
             "dead_ranges": len(manifest.dead_ranges),
             "warnings": len(manifest.warnings),
@@ -99,7 +103,12 @@ def going_info(info: JobInfo, times: Mapping[str, str]) -> JobInfo:
         name: StepProgress(done=min(total, int(times.get(f"{name}:frames", 0))), total=total) for name in info.work
     }
     return info.model_copy(
-        update={"frames": total, "steps": steps, "state": _state(steps, stitched="stitch:end" in times)}
+        update={
+            "frames": total,
+            "steps": steps,
+            "state": _state(steps, stitched="stitch:end" in times),
+            "speed_of_light": speed_of_light(reports(times, total).values()),
+        }
     )
 
 

@@ -4,6 +4,7 @@
 
     PosefleetError
     ├── DecoderDied               the process that reads a source died or was stopped: counts as an attempt
+    ├── DeviceLost                the GPU is gone for this process, which ends: counts as an attempt
     ├── TransientError            try again later, with back-off
     │   ├── DiskFull              this worker has no room for temporary files, another may
     │   ├── StorageUnavailable    the object store did not answer, or not in full
@@ -39,6 +40,12 @@ class DecoderDied(PosefleetError):
     """
 
     reason = "decoder_died"
+
+
+class DeviceLost(PosefleetError):
+    """The device that the model runs on is gone for this process; another process may get it back."""
+
+    reason = "device_lost"
 
 
 class TransientError(PosefleetError):

@@ -92,6 +92,16 @@ class StepReport(BaseModel):
     seconds: float
     """From the first start to the last end of any of its tasks."""
     frames_per_second: float | None = None
+    busy_seconds: float = 0.0
+    """Of worker processes: all tasks, and the waits between two of them."""
+    ideal_seconds: float = 0.0
+    """What the same work takes without a fleet: decoding, scaling, full calls of the model at the best pace seen (on a
+    GPU these alone), drawing, encoding; 0 for steps that have none of it."""
+    speed_of_light: float | None = None
+    """The one divided by the other: 1 is as fast as the workers' machines can be."""
+    parts: dict[str, float] = {}
+    """Seconds of fetch, decode, letterbox, infer (calls of the model, with heads), heads (decoding its maps), draw,
+    encode, write, and of the wait between tasks; some go on side by side."""
 
 
 class Failure(BaseModel):
@@ -149,6 +159,8 @@ class Manifest(Record):
     """Job whose dead batches were done again."""
     software_version: str
     steps: dict[str, StepReport] = {}
+    speed_of_light: float | None = None
+    """Of all steps together, see `StepReport`."""
     people: People = People()
     shots: tuple[int, ...] = ()
     """Frames that begin a new shot; no track goes across."""

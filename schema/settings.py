@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     )
     warm_model: bool = Field(False, description="load the model when a worker process starts")
     ready_dir: Path | None = Field(
-        None, description="gets `consuming`, `process-<pid>` when a model is loaded, `warm-<pid>`"
+        None, description="gets `heartbeat`, `consuming`, `process-<pid>` when a model is loaded, `warm-<pid>`"
     )
     batch_frames: int = Field(240, ge=1, description="frames per batch that the planner aims at")
     task_soft_limit_s: int = Field(100, ge=1, description="after this a batch is told to give up")

@@ -12,6 +12,7 @@ from redis.exceptions import OutOfMemoryError
 
 from schema.errors import TransientError
 from schema.queue import lane_of, unit_of
+from workers.ready import beat
 from workers.storage.outage import Outage
 from workers.task import progress
 
@@ -22,6 +23,12 @@ warnings.filterwarnings("ignore", message="(?s).*optional breaking change", cate
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 4.0
 _EVENTS_WAIT_S = 0.5
 """What is told of tasks goes out in one message for so long."""
+
+
+def _go_on() -> None:
+    """Between two looks at a server that is away."""
+    beat()
+    maybe_shutdown()
 
 
 class PatientConsumer(Consumer):  # type: ignore[misc]
@@ -67,10 +74,10 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
             "interval_step": _FIRST_PAUSE_S,
             "interval_max": _LONGEST_PAUSE_S,
         }
-        connected = conn.ensure_connection(tell, None, callback=maybe_shutdown, **pauses)
+        connected = conn.ensure_connection(tell, None, callback=_go_on, **pauses)
         if away:
             log.warning("Redis answers again after %.0f s", time.monotonic() - away[0])
         while self._room.wait(_LONGEST_PAUSE_S) and self._room.lasts:
-            maybe_shutdown()
+            _go_on()
         self.first_connection_attempt = False
         return connected

@@ -1,12 +1,13 @@
 """What all tasks share: turns, attempts, retries by class of error, what a failure does to the job, a log line."""
 
 import logging
+import os
 import random
 import time
 import traceback
 from contextlib import suppress
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task
@@ -16,6 +17,7 @@ from schema.errors import (
     ConfigurationError,
     DeadLetter,
     DecoderDied,
+    DeviceLost,
     FleetBusy,
     JobEnded,
     MessageError,
@@ -43,6 +45,8 @@ _BACK = "goes back on the queue: a server is away"
 log = logging.getLogger("posefleet")
 logging.getLogger("celery.app.trace").addFilter(lambda record: _BACK not in record.getMessage())
 
+_DEVICE_LOST = 71
+"""Exit status of a process without its device: EX_OSERR."""
 _LONGEST_WAIT_S = 60
 _LONGEST_TRACE = 4000
 #: Errors of one batch that no other batch of the job can do better with.
@@ -90,6 +94,7 @@ class FleetTask(Task):  # type: ignore[misc]
     """
 
     abstract = True
+    Request = "workers.requests:FleetRequest"
     max_retries = None
     default_retry_delay = 0
     """A batch whose process was lost is tried again at once; Celery would wait three minutes."""
@@ -113,10 +118,21 @@ class FleetTask(Task):  # type: ignore[misc]
             raise again from (None if isinstance(again, Reject) else error)
         except JobEnded:
             self._leave(asked)
+        except DeviceLost as error:
+            self._abandon(asked, error)
         except SourceMissing:
             if store().head(JobKeys(asked.job_id).job) is not None:
                 raise
             self._leave(asked)
+
+    def _abandon(self, asked: Any, error: DeviceLost) -> NoReturn:
+        """End this process: only a new one gets the device back. The worker has the unit tried again."""
+        log.critical("%s job=%s unit=%s: this process ends: %s", self.step, asked.job_id, asked.unit, error)
+        with suppress(TransientError):
+            why = f"the last time: {error}, on {self._worker()}"
+            progress().put_back(asked.job_id, self.step, asked.unit, 0.0, why, stumbled=None, lane=self._lane())
+        logging.shutdown()
+        os._exit(_DEVICE_LOST)
 
     def _attempt(self, asked: Any) -> Any:
         began = time.monotonic()
@@ -238,13 +254,14 @@ class FleetTask(Task):  # type: ignore[misc]
     def finish(self, batch: FrameBatch, units: int) -> None:
         """Mark a batch as done; the last one of its step sends what follows."""
         follows = step_of(self.following)
-        if progress().finish(batch.job_id, self.step, batch.unit, units, follows, lane=self._lane()):
+        lane, spent = self._lane(), measure.done()
+        if progress().finish(batch.job_id, self.step, batch.unit, units, follows, lane=lane, spent=spent):
             hit(f"{self.step}.after_claim", f"{batch.job_id}/{batch.unit}")
             send(self.app, self.following, [JobReference(job_id=batch.job_id)], self._lane())
 
     def finish_step(self, reference: JobReference) -> None:
         """Note the end of a step of the whole job."""
-        progress().finish(reference.job_id, self.step, reference.unit, 1)
+        progress().finish(reference.job_id, self.step, reference.unit, 1, spent=measure.done())
 
     def _bury(self, batch: FrameBatch, exc: BaseException, trace: str) -> None:
         from workers.stages.dead import bury

@@ -8,6 +8,7 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from celery.signals import worker_process_init, worker_ready
 
@@ -17,6 +18,7 @@ from schema.names import TASK_INFER, TASK_PUBLISH, TASK_RENDER, TASK_STITCH, WHO
 from schema.plan import Plan
 from schema.settings import current
 from workers.app import app
+from workers.ready import BEAT_S, CONSUMING, beat_for_processes, touch
 from workers.task import FleetTask, progress, store, watch
 from workers.work import clear_work, work_folder
 
@@ -60,8 +62,7 @@ class PublishTask(FleetTask):
 def infer(self: InferTask, batch: FrameBatch) -> str | None:
     """Find people in a frame range."""
     from workers.models.loaded import engine_for
-    from workers.stages import again, pictures
-    from workers.stages import infer as videos
+    from workers.stages import again
     from workers.storage.records import ended, read_job, read_plan
 
     if ended(store(), batch.job_id):
@@ -71,8 +72,12 @@ def infer(self: InferTask, batch: FrameBatch) -> str | None:
     if (adopted := again.adopt(store(), job, wanted)) is not None:
         key = adopted
     elif job.pictures:
+        from workers.stages import pictures
+
         key = pictures.infer(store=store(), load_engine=engine_for, job=job, wanted=wanted)
     else:
+        from workers.stages import infer as videos
+
         key = videos.infer(store=store(), load_engine=engine_for, job=job, plan=plan, wanted=wanted)
     self.finish(batch, len(plan.ranges))
     return key
@@ -99,8 +104,6 @@ def stitch(self: StitchTask, reference: JobReference) -> str | None:
 @app.task(name=TASK_RENDER, base=RenderTask, bind=True)
 def render(self: RenderTask, batch: FrameBatch) -> str | None:
     """Draw a frame range of the annotated video."""
-    from workers.stages import pictures
-    from workers.stages import render as videos
     from workers.storage.records import ended, read_job, read_plan, read_stitched
 
     if ended(store(), batch.job_id):
@@ -110,8 +113,12 @@ def render(self: RenderTask, batch: FrameBatch) -> str | None:
     wanted = plan.range_of(batch.start, batch.stop)
     with work_folder() as work:
         if job.pictures:
+            from workers.stages import pictures
+
             key = pictures.draw(store=store(), job=job, wanted=wanted, work=Path(work))
         else:
+            from workers.stages import render as videos
+
             nvenc = current().nvenc
             key = videos.render(store=store(), job=job, plan=plan, stitched=stitched, wanted=wanted, nvenc=nvenc)
     self.finish(batch, len(plan.ranges))
@@ -128,14 +135,14 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
         return None
     job, plan = read_job(store(), reference.job_id), read_plan(store(), reference.job_id)
     stitched = read_stitched(store(), reference.job_id)
-    times = progress().times(reference.job_id)
+    steps = progress().steps(reference.job_id, stitched.frames)
     with work_folder() as work:
         key = stage.publish(
             store=store(),
             job=job,
             plan=plan,
             stitched=stitched,
-            times=times,
+            steps=steps,
             work=Path(work),
             ending=watch().rest,
         )
@@ -143,6 +150,10 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
         self.finish_step(reference)
     self.tell_ended(reference.job_id)
     return key
+
+
+_LOOK_S = 0.5
+"""Celery looks every five seconds: the pipe that would tell it at once stays open in other processes."""
 
 
 @worker_process_init.connect
@@ -154,7 +165,7 @@ def warm_up(**_: object) -> None:
 
         warm(current())
     threading.Thread(target=_load_the_rest, name="load-the-rest", daemon=True).start()
-    _touch(f"process-{os.getpid()}")
+    touch(f"process-{os.getpid()}")
 
 
 def _load_the_rest() -> None:
@@ -167,16 +178,13 @@ def _load_the_rest() -> None:
             import_module(f"workers.stages.{name}")
         import_module("workers.stages.tracking").load()
     import_module("workers.media.jail.calls").warm()
-    _touch(f"warm-{os.getpid()}")
+    touch(f"warm-{os.getpid()}")
 
 
 @worker_ready.connect
-def say_ready(**_: object) -> None:
-    """Note that this worker consumes."""
-    _touch("consuming")
-
-
-def _touch(name: str) -> None:
-    if (folder := current().ready_dir) is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
+def say_ready(sender: Any, **_: object) -> None:
+    """Note that this worker consumes, and from now on that its loop goes round; look for lost processes more often."""
+    touch(CONSUMING)
+    beat_for_processes()
+    sender.timer.call_repeatedly(_LOOK_S, sender.pool._pool.maintain_pool)
+    sender.timer.call_repeatedly(BEAT_S, beat_for_processes)

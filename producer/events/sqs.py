@@ -8,12 +8,13 @@ from producer.events.intake import Intake
 from producer.events.parse import parse
 from producer.fleet import Fleet
 from schema.errors import PermanentError, TransientError
+from workers.ready import beat
 from workers.storage.outage import Outage
 from workers.storage.sqs import LONGEST_WAIT_S, Message, MessageQueue
 
 log = logging.getLogger("posefleet")
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 20.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _REMEMBERED = 10_000
 
@@ -44,6 +45,7 @@ class Poller:
         """
         pause_s = _FIRST_PAUSE_S
         while True:
+            beat()
             self._await_servers()
             try:
                 self.turn()
@@ -68,6 +70,7 @@ class Poller:
         return len(done)
 
     def _accepted(self, message: Message) -> bool:
+        beat()
         try:
             for upload in parse(message.body):
                 self._intake.take(upload)
@@ -88,4 +91,5 @@ class Poller:
         for server in self._servers:
             server.wait(_PATIENCE_S)
             while server.lasts:
+                beat()
                 server.wait(_PATIENCE_S)

@@ -55,7 +55,12 @@ class Child:
 
     @property
     def running(self) -> bool:
-        return self._process.poll() is None
+        return self.status is None
+
+    @property
+    def status(self) -> int | None:
+        """With which it ended; none while it runs."""
+        return self._process.poll()
 
     def again(self) -> "Child":
         """The same command in a new process, in place of this one, which has ended."""

@@ -111,11 +111,14 @@ def plan_all(path: Path) -> int:
 
 def infer(path: Path) -> int:
     """The last range, from its own bytes."""
-    from tests.benchmarks.infer import engine
+    from workers.engine.engine import many
+    from workers.models.litert import LiteRTMultiPose
+    from workers.models.store import trunk_file
     from workers.stages.infer import infer_range
 
     (plan, header), file = read_last(path), on_disk(path)
-    infer_range(engine(Settings.read(), 1), file, plan, plan.ranges[0], header)
+    model = LiteRTMultiPose(trunk_file("multipose-lightning", Settings.read().models_dir), batch=None, threads=1)
+    infer_range(many(Options(), model, None), file, plan, plan.ranges[0], header)
     return file.fetched
 
 

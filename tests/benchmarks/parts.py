@@ -1,4 +1,4 @@
-"""What the engine is made of, piece by piece: trunk, decoder, crops, the tutorial's loop, the machine's own rate."""
+"""What the engine is made of, piece by piece: trunk, decoder, crops, the machine's own rate."""
 
 import os
 import time
@@ -10,7 +10,6 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.tutorial import tutorial_loop
 from tests.support.media import CLIP
 from workers.core.decoder import decode
 from workers.core.heads import Heads
@@ -18,11 +17,9 @@ from workers.core.letterbox import Letterbox
 from workers.core.regions import Region, Square
 from workers.media.pixels import Still
 from workers.models.litert import LiteRTMultiPose, LiteRTSinglePose
-from workers.models.store import stock_folder, trunk_file
+from workers.models.store import trunk_file
 
 CORES = os.cpu_count() or 1
-GFLOP_PER_FRAME = 1.21
-"""Of the trunk at 160 x 256."""
 MATRIX = 2048
 
 Run = Callable[[], float]
@@ -45,16 +42,12 @@ def parts(models: Path) -> dict[str, Run]:
     squares = [Square.around(660 - 9 * number, 340, 200) for number in range(len(stills))]
     crops = np.stack([still.crop(square, 256) for still, square in zip(stills, squares, strict=True)])
     matrix = np.random.default_rng(1).normal(size=(MATRIX, MATRIX)).astype(np.float32)
-    stock = stock_folder("multipose-lightning", models)
-    written, small = tutorial_loop(CLIP, stock, 384, 640), tutorial_loop(CLIP, stock, 160, 256)
     return {
         "matrix product, a GFLOP": lambda: seconds(lambda: matrix @ matrix, 4) / (2 * MATRIX**3 / 1e9),
         "trunk, a frame": lambda: seconds(lambda: trunks(multipose, shown)) / (CORES * len(shown)),
         "decoder, k = 20, a frame of 32": lambda: seconds(lambda: decode(heads, 20), 10) / len(shown),
         "cutting a crop": lambda: seconds(lambda: [s.crop(q, 256) for s, q in zip(stills, squares, strict=True)]) / 32,
         "Thunder, a crop": lambda: seconds(lambda: thunder.locate(crops)) / len(crops),
-        "tutorial at 160 x 256, a frame": lambda: seconds(lambda: small(150)) / 150,
-        "tutorial as written, a frame": lambda: seconds(lambda: written(40)) / 40,
     }
 
 

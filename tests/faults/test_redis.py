@@ -15,6 +15,7 @@ from tests.faults.ground import USUAL, Ground, Note, until
 from tests.faults.oracle import check
 from tests.faults.rows import ALL, Record, Stopwatch, row
 from tests.support.proxy import Faults
+from workers.ready import BEAT_S, HEARTBEAT
 
 pytestmark = pytest.mark.stack
 WAIT_S = 120
@@ -35,10 +36,13 @@ def test_redis_is_killed(ground: Ground, undisturbed, record: Record):
     ground.failpoints("infer.before_put=sleep:0.3")
     jobs = [ground.job() for _ in range(3)]
     ground.under_way(jobs[0], runs=4)
+    beats = ground.stack._ready_folder("infer-1") / HEARTBEAT
     ground.server.kill()
-    time.sleep(1)
+    killed = time.time()
+    until(lambda: beats.stat().st_mtime > killed + 1, 3 * BEAT_S, "the heart stood still without Redis")
     ground.server.start()
     record.seconds("consuming after", begun(ground, time.time()), 10)
+    until(lambda: beats.stat().st_mtime > time.time() - 1, 3 * BEAT_S, "the heart stood still after Redis came back")
     wait_for(jobs)
     record.exactly("jobs lost", sum(job.status().state != "succeeded" for job in jobs), 0)
     check(ground, jobs, undisturbed)

@@ -19,6 +19,8 @@ from tests.faults.ground import Ground, until
 from tests.faults.oracle import check, folders
 from tests.faults.rows import Record, Stopwatch, row
 from tests.support.s3_proxy import S3Faults
+from workers.ready import CONSUMING
+from workers.requests import MOST, UNSOUND
 
 pytestmark = pytest.mark.stack
 WAIT_S = 150
@@ -49,6 +51,24 @@ def test_a_device_without_memory(ground: Ground, undisturbed, record: Record):
     job = ground.job(batch_frames=20)
     assert job.wait(WAIT_S).state == "succeeded"
     record.exactly("runs of the batch that lost its device", ground.runs(job)["00000040-00000060"], 2)
+    check(ground, [job], undisturbed)
+    record.verdict()
+
+
+@row(23, "device lost three times in a row", ci=True)
+def test_a_device_that_stays_lost(ground: Ground, undisturbed, record: Record):
+    ground.usual("infer-1", "other")
+    ready = ground.stack._ready_folder("infer-1")
+    assert (ready / CONSUMING).exists()
+    ground.failpoints(f"infer.start=raise:DeviceLost*{MOST}")
+    job = ground.job(batch_frames=20)
+    until(lambda: ground.gone("infer-1"), 60, "the worker goes on without its device")
+    record.exactly("exit status", ground.worker("infer-1").status, UNSOUND)
+    assert not (ready / CONSUMING).exists()
+    assert not job.status().state.final
+    ground.usual("infer-1", "other")
+    assert job.wait(WAIT_S).state == "succeeded"
+    record.exactly("redone", ground.redone(job), MOST)
     check(ground, [job], undisturbed)
     record.verdict()
 

@@ -50,6 +50,20 @@ def test_every_planned_frame_is_published(finished, fleet):
     assert set(manifest.steps) == {"split", "infer", "stitch", "render"}
 
 
+def test_the_manifest_says_where_the_time_went(finished):
+    manifest = manifest_of(finished)
+    infer, render = manifest.steps["infer"], manifest.steps["render"]
+    assert {"fetch", "decode", "letterbox", "infer", "heads", "write"} <= set(infer.parts)
+    assert {"fetch", "decode", "draw", "encode", "write"} <= set(render.parts)
+    for report in (infer, render):
+        assert 0 < report.speed_of_light < 1.2
+        assert report.ideal_seconds < 1.2 * report.busy_seconds
+    assert infer.parts["heads"] < infer.parts["infer"] < infer.busy_seconds
+    assert manifest.steps["stitch"].speed_of_light is None
+    assert 0 < manifest.speed_of_light < 1.2
+    assert finished.fleet.info(finished.job_id).speed_of_light == manifest.speed_of_light
+
+
 def test_the_manifest_lists_results_as_they_are(finished, fleet):
     for result in manifest_of(finished).results:
         info = fleet.store.head(result.key)

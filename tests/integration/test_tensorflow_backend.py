@@ -48,6 +48,21 @@ else:
     raise AssertionError("no picture fits and nothing was raised")
 """
 
+LOST = """
+import numpy as np, tensorflow as tf
+from schema.errors import DeviceLost
+from workers.models.tensorflow_backend import Batches
+def call(pictures):
+    raise tf.errors.InternalError(None, None, "CUDA_ERROR_ILLEGAL_ADDRESS")
+for on_device, expected in ((True, DeviceLost), (False, tf.errors.InternalError)):
+    try:
+        Batches(call, 8, 256, on_device=on_device).run(np.zeros((1, 8, 8, 3), np.uint8))
+    except expected as error:
+        assert "CUDA_ERROR_ILLEGAL_ADDRESS" in str(error)
+    else:
+        raise AssertionError("nothing was raised")
+"""
+
 
 def run(code, *arguments):
     command = [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)]
@@ -62,3 +77,7 @@ def test_the_batch_is_measured_and_changes_no_pose(model):
 def test_out_of_memory_halves_the_batch_for_good():
     pytest.importorskip("tensorflow")
     run(HALVES)
+
+
+def test_a_lost_device_is_told_from_a_fault_of_the_model():
+    run(LOST)

@@ -120,6 +120,17 @@ def test_movement_reads_deeplabcut(case, suffix):
     )
 
 
+def test_deeplabcut_is_what_pandas_would_write(case):
+    rows, video, folder = case
+    people = [f"person{track}" for track in video.tracks or (1,)]
+    levels = [["posefleet"], people, list(KEYPOINTS), ["x", "y", "likelihood"]]
+    columns = pd.MultiIndex.from_product(levels, names=["scorer", "individuals", "bodyparts", "coords"])
+    values = dense(rows, video).reshape(video.frames, len(columns))
+    table = pd.DataFrame(values, columns=columns)
+    pd.testing.assert_frame_equal(pd.read_hdf(folder / "clip_deeplabcut.h5"), table, check_index_type=False)
+    assert (folder / "clip_deeplabcut.csv").read_text() == table.to_csv()
+
+
 def test_movement_reads_sleap(case):
     rows, video, folder = case
     read = load_poses.from_sleap_file(folder / "clip.analysis.h5", fps=30)

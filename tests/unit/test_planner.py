@@ -31,6 +31,18 @@ def test_a_short_rest_joins_the_range_before_it():
     assert cut(210, np.array([0]), 100, exact=False) == [(0, 100), (100, 210)]
 
 
+def test_the_last_ranges_are_shorter_where_there_are_key_frames():
+    lengths = [stop - start for start, stop in cut(4000, np.arange(0, 4000, 20), 240, exact=False)]
+    assert lengths[:12] == [240] * 12
+    assert lengths == sorted(lengths, reverse=True)
+    assert max(lengths[-4:]) <= 60
+    assert sum(lengths) == 4000
+
+
+def test_the_last_ranges_are_as_the_others_where_key_frames_are_rare():
+    assert cut(1000, np.arange(0, 1000, 250), 240, exact=False) == [(0, 250), (250, 500), (500, 750), (750, 1000)]
+
+
 def test_short_videos_are_shared_by_several_workers():
     assert target_frames(230, 240) == 58
     assert target_frames(20, 240) == 32
@@ -43,7 +55,7 @@ def test_frames_decoded_ahead_are_counted():
 
 
 def test_no_range_goes_across_parts():
-    ranges = cut_parts([(0, 50), (50, 130)], np.array([0, 50, 90]), 100, exact=False)
+    ranges = cut_parts([(0, 50), (50, 130)], np.array([0, 50]), 100, exact=False)
     assert ranges == [(0, 50), (50, 130)]
 
 

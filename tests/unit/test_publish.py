@@ -25,7 +25,7 @@ def test_sound_that_cannot_be_read_is_left_out_and_the_job_says_so(error, monkey
     store = Memory()
     store.put_new(KEYS.piece(0, 40), b"piece")
     store.put_new(KEYS.result("tracks.parquet"), b"tracks")
-    stage.publish(store=store, job=JOB, plan=plan_of([(0, 40)]), stitched=STITCHED, times={}, work=tmp_path)
+    stage.publish(store=store, job=JOB, plan=plan_of([(0, 40)]), stitched=STITCHED, steps={}, work=tmp_path)
     manifest = Manifest.from_json(store.get(KEYS.manifest))
     assert manifest.state == "succeeded"
     assert manifest.warnings == (f"the sound cannot be read and is left out: {error}",)

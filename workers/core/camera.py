@@ -10,7 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from workers.core.association import Floats
+Floats = NDArray[np.float64]
+
 
 Sketch = NDArray[np.uint8]
 """``[264]``: 128 columns, 72 rows, 64 square roots of colour shares."""

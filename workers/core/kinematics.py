@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from schema.kinematics import ANGLES
 from schema.skeleton import KEYPOINTS
-from workers.core.filters import Floats
 from workers.core.rows import TrackRows
+
+Floats = NDArray[np.float64]
 
 _SURE = 0.2
 _LONGEST_STEP_S = 0.25

@@ -14,6 +14,7 @@ from workers.core.letterbox import Letterbox
 from workers.core.regions import Region, Square
 from workers.media.orientation import Orientation
 from workers.media.sketch import sketch_of
+from workers.telemetry.measure import computing
 
 Pixels = NDArray[np.uint8]
 
@@ -27,6 +28,7 @@ class Still:
         self.rgb = rgb
         self.height, self.width = rgb.shape[:2]
 
+    @computing("letterbox")
     def view(self, region: Region, letterbox: Letterbox) -> Pixels:
         """See `Picture.view`."""
         part = self.rgb[region.top : region.top + region.height, region.left : region.left + region.width]
@@ -35,6 +37,7 @@ class Still:
         target[:height, :width] = scaled(part, width, height)
         return target
 
+    @computing("letterbox")
     def crop(self, square: Square, side: int) -> Pixels:
         """See `Picture.crop`."""
         whole = np.zeros((square.side, square.side, 3), np.uint8)
@@ -68,6 +71,7 @@ class Frames:
         if index not in self.sketches:
             self.sketches[index] = sketch_of(whole)
 
+    @computing("letterbox")
     def rgb(self, frame: VideoFrame, width: int, height: int) -> Pixels:
         """``frame`` as displayed, scaled to ``width`` x ``height``: uint8 ``[height, width, 3]``."""
         if self.orientation.swaps_sides:

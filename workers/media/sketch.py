@@ -17,8 +17,8 @@ def sketch_of(rgb: NDArray[np.uint8]) -> Sketch:
     """
     small = cv2.resize(rgb, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
     luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    shade = (small >> 6).astype(np.int64) @ (_SHADES**2, _SHADES, 1)
-    shares = np.bincount(shade.ravel(), minlength=_SHADES**3) / shade.size
+    shades = cv2.calcHist([small], [0, 1, 2], None, [_SHADES] * 3, [0, 256] * 3).ravel()
+    shares = shades.astype(np.float64) / (COLUMNS * ROWS)
     columns, rows = cv2.reduce(luma, 0, cv2.REDUCE_AVG).ravel(), cv2.reduce(luma, 1, cv2.REDUCE_AVG).ravel()
     sketch = np.concatenate([columns, rows, np.round(255 * np.sqrt(shares)).astype(np.uint8)])
     assert sketch.shape == (SKETCH_VALUES,)

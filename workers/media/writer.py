@@ -18,9 +18,13 @@ from workers.media.frames import ShownFrame
 from workers.media.history import DrawnPerson
 from workers.media.sound import OpenSound, Timed, opened_sound
 from workers.storage.ranged import RangedFile
+from workers.storage.several import answers
+from workers.telemetry.measure import computing
 
 PIECE_FORMAT = "nut"
 """Keeps time stamps in the source's own time base."""
+
+_PIECES_AHEAD = 3
 
 People = list[DrawnPerson]
 
@@ -56,14 +60,17 @@ def encode_piece(
         size = (annotator.width, annotator.height)
         video: Any = add_video(piece, plan.stream, options, size, nvenc=nvenc)
         for shown, people in frames:
-            frame = annotator.draw(shown, people)
+            with computing("draw"):
+                frame = annotator.draw(shown, people)
             frame.pts, frame.time_base = shown.pts + shift, time_base
             if count == 0:
                 copy_colour(frame, video.codec_context)
-            piece.mux(video.encode(frame))
+            with computing("encode"):
+                piece.mux(video.encode(frame))
             count += 1
         if count:
-            piece.mux(video.encode(None))
+            with computing("encode"):
+                piece.mux(video.encode(None))
     return count
 
 
@@ -125,10 +132,17 @@ def _time(timed: Timed) -> float:
 
 def _piece_packets(pieces: list[RangedFile], video: Any) -> Iterator[Timed]:
     """Packets of all pieces; without B-frames they are decoded in the order in which they are shown."""
-    for piece in pieces:
+    for piece in answers(_begun, pieces, _PIECES_AHEAD):
         with opened(piece) as container:
             for packet in container.demux(container.streams.video[0]):
                 if packet.pts is not None and packet.time_base is not None:
                     packet.dts = packet.pts
                     packet.stream = video
                     yield float(packet.pts * packet.time_base), packet
+        piece.forget()
+
+
+def _begun(piece: RangedFile) -> RangedFile:
+    """A piece whose beginning, mostly all of it, has been fetched."""
+    piece.begin()
+    return piece

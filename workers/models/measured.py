@@ -10,8 +10,9 @@ from workers.telemetry.measure import called
 class _Pace:
     """Seconds per picture of the fastest full call, by kind of call."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_device: bool) -> None:
         self._best: dict[Hashable, float] = {}
+        self._on_device = on_device
 
     def note(self, kind: Hashable, began: float, pictures: int, batch: int) -> None:
         """Take note of a call that has ended now."""
@@ -19,14 +20,20 @@ class _Pace:
         calls = -(-pictures // batch)
         if pictures == calls * batch:
             self._best[kind] = min(self._best.get(kind, took), took / pictures)
-        called(took, pictures, calls * batch, self._best.get(kind, took / max(1, pictures)))
+        best = self._best.get(kind, took / max(1, pictures))
+        called(took, pictures, calls * batch, best, on_device=self._on_device)
 
 
 class MeasuredPoseModel:
     """A `PoseModel` that says how it is used."""
 
     def __init__(self, model: PoseModel) -> None:
-        self._model, self._pace = model, _Pace()
+        self._model, self._pace = model, _Pace(model.on_device)
+
+    @property
+    def on_device(self) -> bool:
+        """See `PoseModel.on_device`."""
+        return self._model.on_device
 
     def batch(self, height: int, width: int) -> int:
         """See `PoseModel.batch`."""
@@ -44,7 +51,12 @@ class MeasuredSinglePoseModel:
     """A `SinglePoseModel` that says how it is used."""
 
     def __init__(self, model: SinglePoseModel) -> None:
-        self._model, self._pace = model, _Pace()
+        self._model, self._pace = model, _Pace(model.on_device)
+
+    @property
+    def on_device(self) -> bool:
+        """See `SinglePoseModel.on_device`."""
+        return self._model.on_device
 
     @property
     def side(self) -> int:

@@ -12,6 +12,11 @@ Floats = NDArray[np.float32]
 class PoseModel(Protocol):
     """A MultiPose model: finds people in pictures."""
 
+    @property
+    def on_device(self) -> bool:
+        """Whether it runs on a GPU, not on the cores that all else runs on."""
+        ...
+
     def batch(self, height: int, width: int) -> int:
         """Pictures of this size that make a full call: a power of two."""
         ...
@@ -32,6 +37,11 @@ class PoseModel(Protocol):
 
 class SinglePoseModel(Protocol):
     """A single-pose model: finds the keypoints of the person in the middle of a crop."""
+
+    @property
+    def on_device(self) -> bool:
+        """See `PoseModel.on_device`."""
+        ...
 
     @property
     def side(self) -> int:

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from schema.errors import ModelError
+from schema.errors import DeviceLost, ModelError
 from workers.models.convert import Trunk, cut_trunk, stock_signature
 from workers.models.port import Floats, Pixels
 from workers.models.tensorflow_decoders import decode, decode_single
 
 log = logging.getLogger("posefleet")
 
+_LOST = (tf.errors.InternalError, tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.UnknownError)
+"""What CUDA's errors come as."""
 _MOST = 128
 _GAIN = 1.1
 """A larger batch is taken when it is this much faster per picture."""
@@ -31,8 +33,10 @@ class Batches:
     A shorter batch is filled up, so what a picture gives does not depend on how many came with it.
     """
 
-    def __init__(self, call: Callable[..., Any], size: int | None, side: int) -> None:
+    def __init__(self, call: Callable[..., Any], size: int | None, side: int, *, on_device: bool | None = None) -> None:
+        """``on_device`` says that pictures go to a GPU, none asks TensorFlow."""
         self._call, self._side = call, side
+        self.on_device = bool(tf.config.list_physical_devices("GPU")) if on_device is None else on_device
         self.size = size or _MOST
         if size is None:
             self.size = self._fastest()
@@ -48,6 +52,10 @@ class Batches:
             except tf.errors.ResourceExhaustedError as error:
                 self._halve(step, error)
                 continue
+            except _LOST as error:
+                if not self.on_device:
+                    raise
+                raise DeviceLost(f"the device failed: {error}") from error
             at += step
         return np.concatenate(done)
 
@@ -97,6 +105,11 @@ class TensorFlowMultiPose:
         self._people = 6
         self._batches = Batches(lambda frames: self._function(frames, self._people), batch, _TIMED_SIDE)
 
+    @property
+    def on_device(self) -> bool:
+        """See `PoseModel.on_device`."""
+        return self._batches.on_device
+
     def batch(self, height: int, width: int) -> int:
         """See `PoseModel.batch`: the measured batch, fewer of larger pictures."""
         area = max(height * width, _TIMED_SIDE**2)
@@ -123,6 +136,11 @@ class TensorFlowSinglePose:
             lambda crops, expected, hinted: decode_single(trunk.run(crops), expected, hinted), input_signature=specs
         )
         self._batches = Batches(self._call, batch, self.side)
+
+    @property
+    def on_device(self) -> bool:
+        """See `PoseModel.on_device`."""
+        return self._batches.on_device
 
     @property
     def batch(self) -> int:

@@ -9,6 +9,7 @@ from schema.manifest import Manifest, People, ResultObject, Results, State, Step
 from schema.messages import VideoJob
 from schema.names import ANNOTATED, TRACKS, JobKeys
 from schema.plan import FrameRange, Plan
+from schema.speed import speed_of_light
 from workers.media.gallery import make_gallery
 from workers.media.jail.calls import opened_sound
 from workers.media.painter import Painter
@@ -18,11 +19,11 @@ from workers.stages.results import write_result
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import about, end, source_file
+from workers.storage.several import answers
 
 _CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 Ranges = set[tuple[int, int]]
-Times = dict[str, tuple[float, float]]
 
 
 def publish(
@@ -31,7 +32,7 @@ def publish(
     job: VideoJob,
     plan: Plan,
     stitched: Stitched,
-    times: Times,
+    steps: dict[str, StepReport],
     work: Path,
     ending: Callable[[], None] = lambda: None,
 ) -> str:
@@ -62,7 +63,8 @@ def publish(
         "people": People(tracks=stitched.tracks, max_per_frame=stitched.max_people),
         "shots": stitched.shots,
         "tracks": stitched.people,
-        "steps": _steps(times, stitched.frames),
+        "steps": steps,
+        "speed_of_light": speed_of_light(steps.values()),
         "dead_ranges": sorted(given_up),
         "results": results,
     }
@@ -86,7 +88,8 @@ def _annotate(
     Sound that cannot be read is left out, with a warning.
     """
     keys = JobKeys(job.job_id)
-    found = [_piece(store, keys, planned, missing) for planned in plan.ranges]
+    there = {info.key: info for info in store.objects(keys.render_prefix)}
+    found = [_piece(there, keys, planned, missing) for planned in plan.ranges]
     pieces = [RangedFile(store, info) for info in found if info is not None and info.size]
     if not pieces:
         return []
@@ -103,10 +106,10 @@ def _annotate(
     counted = zip(found, stitched.first_indexes, stops, strict=True)
     left_out = [(first, stop) for info, first, stop in counted if info is None]
     made = [path, *make_gallery(path, tracks, work, left_out)]
-    return [write_result(store, keys, each.name, each, _CONTENT_TYPES[each.suffix]) for each in made]
+    return list(answers(lambda each: write_result(store, keys, each.name, each, _CONTENT_TYPES[each.suffix]), made))
 
 
-def _piece(store: ObjectStore, keys: JobKeys, planned: FrameRange, missing: Ranges) -> ObjectInfo | None:
+def _piece(there: dict[str, ObjectInfo], keys: JobKeys, planned: FrameRange, missing: Ranges) -> ObjectInfo | None:
     """The piece of a range; none when it is one of the missing.
 
     Raises:
@@ -115,24 +118,14 @@ def _piece(store: ObjectStore, keys: JobKeys, planned: FrameRange, missing: Rang
     if (planned.start, planned.stop) in missing:
         return None
     key = keys.piece(planned.start, planned.stop)
-    if (info := store.head(key)) is None:
+    if key not in there:
         raise SourceMissing(f"there is no {key}")
-    return info
+    return there[key]
 
 
 def _drawn(store: ObjectStore, job: VideoJob, plan: Plan, missing: Ranges) -> list[ResultObject]:
     """The annotated pictures of all ranges that are not ``missing``."""
     keys = JobKeys(job.job_id)
     there = [planned for planned in plan.ranges if (planned.start, planned.stop) not in missing]
-    lists = [Results.from_json(store.get(keys.drawn(each.start, each.stop))) for each in there]
+    lists = answers(lambda each: Results.from_json(store.get(keys.drawn(each.start, each.stop))), there)
     return [result for each in lists for result in each.results]
-
-
-def _steps(times: Times, frames: int) -> dict[str, StepReport]:
-    return {
-        step: StepReport(
-            seconds=round(end - start, 3),
-            frames_per_second=round(frames / (end - start), 1) if end > start else None,
-        )
-        for step, (start, end) in times.items()
-    }

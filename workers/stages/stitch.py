@@ -20,6 +20,7 @@ from workers.stages.products import About, make, packed
 from workers.stages.results import write_result
 from workers.stages.tracking import Frame
 from workers.storage.port import ObjectStore
+from workers.storage.several import answers
 from workers.telemetry.measure import finished
 
 
@@ -47,9 +48,8 @@ def stitch(*, store: ObjectStore, job: VideoJob, plan: Plan, work: Path) -> Stit
     made = make(_frames(store, plan, keys, tally), _about(job, plan), job.options, folder)
     if not tally.decoded:
         raise NoFrames("no frame of the video could be decoded")
-    results = []
-    for path, content_type in packed(folder):
-        results.append(write_result(store, keys, path.relative_to(folder).as_posix(), path, content_type))
+    files = [(path.relative_to(folder).as_posix(), path, content_type) for path, content_type in packed(folder)]
+    results = answers(lambda file: write_result(store, keys, *file), files)
     stitched = Stitched(
         frames=made.frames,
         tracks=len(made.reports),
@@ -71,9 +71,9 @@ def _frames(store: ObjectStore, plan: Plan, keys: JobKeys, tally: _Tally) -> Ite
     """Every frame in order; those of a range that was given up show nobody."""
     time_base = Fraction(plan.stream.time_base)
     index, dead = 0, dead_ranges(store, keys.job_id, "infer")
-    for planned in plan.ranges:
+    bodies = answers(lambda each: body_of(store, keys.poses(each.start, each.stop), each, dead), plan.ranges)
+    for planned, body in zip(plan.ranges, bodies, strict=True):
         tally.first_indexes.append(index)
-        body = body_of(store, keys.poses(planned.start, planned.stop), planned, dead)
         if body is None:
             tally.dead.append((planned.start, planned.stop))
             times = _planned_times(planned, plan)

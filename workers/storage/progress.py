@@ -5,18 +5,21 @@ A cache: it may be wiped at any time, `producer.sweep` makes it anew from storag
 """
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 import redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from schema.errors import BrokerUnavailable, JobEnded
+from schema.manifest import StepReport
 from schema.names import WHOLE, LedgerKeys, ProgressKeys
 from schema.queue import KEEPALIVE
+from schema.speed import reports
 from workers.storage import scripts
 
 KEPT_S = 14 * 86_400
@@ -141,11 +144,28 @@ class Progress:
             return str(self.redis.hget(ProgressKeys(job_id).notes, f"{step}:{unit}") or "")
 
     def finish(
-        self, job_id: str, step: str, unit: str, units: int, following: str | None = None, *, lane: str = ""
+        self,
+        job_id: str,
+        step: str,
+        unit: str,
+        units: int,
+        following: str | None = None,
+        *,
+        lane: str = "",
+        spent: Mapping[str, float] = MappingProxyType({}),
     ) -> bool:
         """Mark a unit as done; true for the one caller that may go on to ``following``, announced on ``lane``.
 
         Whoever went on and died can be followed by another after a minute.
+
+        Args:
+            job_id: the job.
+            step: the step.
+            unit: of the job.
+            units: how many there are.
+            following: step of the whole job.
+            lane: on which it will wait.
+            spent: seconds by name, added up in the job's ``times`` when the unit is done for the first time.
 
         Raises:
             JobEnded: the job has ended meanwhile.
@@ -155,11 +175,12 @@ class Progress:
         lanes = LedgerKeys.all_waiting(step)
         arguments: list[Any] = [member(job_id, unit), job_id, unit, units, _CLAIM_S, KEPT_S, step]
         follows = member(job_id, "all") if following else ""
+        noted = [each for name, seconds in spent.items() for each in (name, f"{seconds:.6f}")]
         with translated():
             said = int(
                 self._finish(
                     keys=[*used, LedgerKeys.waiting(following or step, lane), keys.ended, *lanes],
-                    args=[*arguments, follows, _caller(), frames_in(unit)],
+                    args=[*arguments, follows, _caller(), frames_in(unit), *noted],
                 )
             )
         if said < 0:
@@ -202,16 +223,10 @@ class Progress:
         with translated():
             self.redis.hset(ProgressKeys(job_id).times, "frames", frames)
 
-    def times(self, job_id: str) -> dict[str, tuple[float, float]]:
-        """First start and last end of each step that has both, seconds of the server's clock."""
+    def steps(self, job_id: str, frames: int) -> dict[str, StepReport]:
+        """How long each step took, and what with, as far as it is known; ``frames`` of the job."""
         with translated():
-            stored: dict[str, str] = self.redis.hgetall(ProgressKeys(job_id).times)
-        steps = [name.removesuffix(":start") for name in stored if name.endswith(":start")]
-        return {
-            step: (float(stored[f"{step}:start"]), float(stored[f"{step}:end"]))
-            for step in steps
-            if f"{step}:end" in stored
-        }
+            return reports(self.redis.hgetall(ProgressKeys(job_id).times), frames)
 
     def outstanding(self, step: str) -> int:
         """Units of all jobs that wait or run."""

@@ -33,6 +33,15 @@ class RangedFile(FileOfParts):
         self._position, self._stop = start, stop
         self._next_start, self._next_size = start, _LARGE
 
+    def begin(self) -> None:
+        """Fetch the first bytes, as many as one request gives: the whole is going to be read."""
+        self.peek(0, min(self.size, _LARGE))
+        self._next_start, self._next_size = min(self.size, _LARGE), _LARGE
+
+    def forget(self) -> None:
+        """Keep nothing in memory any more."""
+        self._ranges.clear()
+
     def peek(self, start: int, size: int, ahead: int = 0) -> bytes:
         """Exactly the bytes at ``start``, from memory where they are there, else fetched with ``ahead`` more."""
         for first, body in self._ranges.items():

@@ -65,8 +65,8 @@ return count
 )
 
 #: KEYS: running, open, done, claim, times, waiting of what follows, ended, waiting of each lane.
-#: ARGV: member, job, unit, units, claim for, kept, step, member that follows, caller, frames.
-#: -1: the job has ended, 1: go on.
+#: ARGV: member, job, unit, units, claim for, kept, step, member that follows, caller, frames, then what was spent:
+#: name, seconds… -1: the job has ended, 1: go on.
 FINISH = (
     _NOW
     + _UNWAIT
@@ -75,7 +75,10 @@ unwait(8, ARGV[1])
 redis.call('ZREM', KEYS[1], ARGV[1])
 if redis.call('EXISTS', KEYS[7]) == 1 then return -1 end
 redis.call('ZADD', KEYS[2], now, ARGV[2])
-if redis.call('SADD', KEYS[3], ARGV[3]) == 1 then redis.call('HINCRBY', KEYS[5], ARGV[7] .. ':frames', ARGV[10]) end
+if redis.call('SADD', KEYS[3], ARGV[3]) == 1 then
+  redis.call('HINCRBY', KEYS[5], ARGV[7] .. ':frames', ARGV[10])
+  for i = 11, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[5], ARGV[7] .. ':' .. ARGV[i], ARGV[i + 1]) end
+end
 redis.call('EXPIRE', KEYS[3], ARGV[6])
 redis.call('HSET', KEYS[5], ARGV[7] .. ':end', now)
 redis.call('EXPIRE', KEYS[5], ARGV[6])

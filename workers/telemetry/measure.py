@@ -1,6 +1,7 @@
-"""What any module may do to be measured; it costs next to nothing where nobody collects.
+"""What any module may do to be measured; it costs next to nothing.
 
-A process works on one task at a time, some of it in threads.  What a task spends is added up and noted at its end.
+A process works on one task at a time, some of it in threads.  What a task spends is added up, noted at its end, and
+goes with the news that it is done, so that a job's manifest says where its time went.
 """
 
 import threading
@@ -14,6 +15,10 @@ from workers.telemetry import meters
 from workers.telemetry.meters import Meter
 
 Sink = Callable[[Meter, float, tuple[str, ...]], None]
+
+
+COMPUTED = ("decode", "letterbox", "draw", "encode")
+"""Parts, beside the model's calls, that a pipeline without a fleet has to do as well."""
 
 
 @dataclass
@@ -30,8 +35,26 @@ class Work:
     """Shown to the model."""
     room: int = 0
     """Pictures that its calls would have held."""
-    ideal_s: float = 0.0
+    best_s: float = 0.0
     """What full calls at the best pace take for these pictures."""
+    on_device: bool = False
+    """The model runs on a device of its own, beside which all else can be done."""
+    wait_s: float = 0.0
+    """Since the task before, where that was of the same step and job."""
+    began_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def ideal_s(self) -> float:
+        """What the same work takes without a fleet; 0 for steps whose work has no parts."""
+        if self.on_device:
+            return self.best_s
+        return self.best_s + sum(self.seconds.get(part, 0.0) for part in COMPUTED)
+
+    def spendings(self) -> dict[str, float]:
+        """Seconds up to now: ``busy``, ``ideal``, ``wait`` and each part."""
+        found = {"busy": time.monotonic() - self.began_s, "ideal": self.ideal_s, "wait": self.wait_s}
+        with _lock:
+            return found | self.seconds
 
 
 class _State:
@@ -39,6 +62,10 @@ class _State:
 
     sink: Sink | None = None
     work = Work()
+    ended_s = 0.0
+    """When the task before was reported as done, by ``time.monotonic()``."""
+    ended = ("", "")
+    """Its step and job."""
 
 
 _lock = threading.Lock()
@@ -64,13 +91,21 @@ def now() -> Work:
 def over(step: str, job_id: str, unit: str) -> Iterator[Work]:
     """Be at one task until the block ends."""
     before, _State.work = _State.work, Work(step, job_id, unit)
-    began = time.monotonic()
+    if _State.ended == (step, job_id):
+        _State.work.wait_s = _State.work.began_s - _State.ended_s
     try:
         yield _State.work
     finally:
         work, _State.work = _State.work, before
         if work.attempt:
-            _note(work, time.monotonic() - began)
+            _note(work, time.monotonic() - work.began_s)
+
+
+def done() -> dict[str, float]:
+    """The task is done but for saying so: what it spent, see `Work.spendings`."""
+    work = _State.work
+    _State.ended, _State.ended_s = (work.step, work.job_id), time.monotonic()
+    return work.spendings()
 
 
 def _note(work: Work, took_s: float) -> None:
@@ -80,19 +115,19 @@ def _note(work: Work, took_s: float) -> None:
     if work.room:
         note(meters.FILL, work.pictures / work.room)
         note(meters.IDLE, max(0.0, took_s - work.seconds["infer"]))
-        note(meters.SPEED_OF_LIGHT, work.ideal_s / took_s)
+    if ideal_s := work.ideal_s:
+        note(meters.SPEED_OF_LIGHT, ideal_s / (took_s + work.wait_s), work.step)
 
 
 def spent(part: str, seconds: float) -> None:
     """Add to what the task has spent on a part."""
-    if _State.sink is not None:
-        with _lock:
-            _State.work.seconds[part] += seconds
+    with _lock:
+        _State.work.seconds[part] += seconds
 
 
 @contextmanager
 def spending(part: str) -> Iterator[None]:
-    """Add what the block takes to a part of the task."""
+    """Add the time that the block takes to a part of the task."""
     began = time.monotonic()
     try:
         yield
@@ -100,7 +135,17 @@ def spending(part: str) -> Iterator[None]:
         spent(part, time.monotonic() - began)
 
 
-def called(seconds: float, pictures: int, room: int, best_s: float) -> None:
+@contextmanager
+def computing(part: str) -> Iterator[None]:
+    """Add the CPU time that this thread takes for the block to a part of the task."""
+    began = time.thread_time()
+    try:
+        yield
+    finally:
+        spent(part, time.thread_time() - began)
+
+
+def called(seconds: float, pictures: int, room: int, best_s: float, *, on_device: bool = False) -> None:
     """Add a call of the model.
 
     Args:
@@ -108,12 +153,14 @@ def called(seconds: float, pictures: int, room: int, best_s: float) -> None:
         pictures: that it was shown.
         room: pictures that it would have held.
         best_s: seconds per picture of the fastest full call so far.
+        on_device: it runs on a device of its own.
     """
     spent("infer", seconds)
     work = _State.work
     work.pictures += pictures
     work.room += room
-    work.ideal_s += pictures * best_s
+    work.best_s += pictures * best_s
+    work.on_device = on_device
 
 
 def finished(frames: int) -> None:

@@ -37,7 +37,8 @@ STAGE_SECONDS = Meter(
     "posefleet_stage_seconds",
     "summary",
     "Seconds of a task spent on a part of it: fetch (bytes from storage), decode (CPU of the process that reads "
-    "sources), infer (calls of the model), write (results to storage); parts run side by side",
+    "sources), letterbox (CPU of scaling), infer (calls of the model), heads (decoding its maps, CPU), draw, encode "
+    "(CPU), write (results to storage); parts run side by side",
     ("stage", "part"),
 )
 TASK_SECONDS = Meter("posefleet_task_seconds", "histogram", "Seconds that tasks took", ("step",), _TASK_S)
@@ -69,7 +70,9 @@ IDLE = Meter("posefleet_gpu_idle_seconds", "counter", "Seconds of infer tasks in
 SPEED_OF_LIGHT = Meter(
     "posefleet_speed_of_light_ratio",
     "summary",
-    "What the model alone would have taken for a task, in full calls at the best pace seen, of what the task took",
+    "What a task's work takes without a fleet (decoding, scaling, full calls of the model at the best pace seen; on a "
+    "device the calls alone; drawing, encoding), of what it took with the wait for it",
+    ("step",),
 )
 
 WORKER = (

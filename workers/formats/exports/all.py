@@ -12,7 +12,7 @@ from workers.formats.exports.tables import CsvExporter, MotChallengeExporter, Mo
 
 
 def _deeplabcut(folder: Path, video: Video) -> Exporter:
-    from workers.formats.exports.labs import DeepLabCutExporter  # pandas takes its time
+    from workers.formats.exports.labs import DeepLabCutExporter  # h5py takes its time
 
     return DeepLabCutExporter(folder / f"{video.name}_deeplabcut.h5", folder / f"{video.name}_deeplabcut.csv", video)
 

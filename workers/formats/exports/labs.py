@@ -1,14 +1,15 @@
 """Formats of the animal-tracking labs: DeepLabCut and SLEAP."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from schema.skeleton import KEYPOINTS, LIMBS
 from workers.core.rows import TrackRows
+from workers.formats.exports.frames_table import FramesTable
 from workers.formats.exports.port import Video
 
 _SCORER = "posefleet"
@@ -28,29 +29,58 @@ def _dense(rows: TrackRows, values: NDArray[np.float32], video: Video, start: in
     return block
 
 
-class DeepLabCutExporter:
-    """DeepLabCut's multi-animal table, as HDF5 and CSV: a row per frame, whether it shows people or not.
+class _Blocks:
+    """Collects rows into blocks of frames and hands each on once it is complete: start, stop, rows."""
 
-    Memory: a row per frame of the whole video, 400 bytes per person.
-    """
-
-    def __init__(self, h5: Path, csv: Path, video: Video) -> None:
-        self._h5, self._csv, self._video = h5, csv, video
-        self._parts: list[TrackRows] = []
+    def __init__(self, frames: int, take: Callable[[int, int, TrackRows], None]) -> None:
+        self._frames, self._take = frames, take
+        self._next = 0
+        self._waiting = TrackRows.none()
 
     def add(self, rows: TrackRows) -> None:
         """Take the next rows."""
-        self._parts.append(rows)
+        self._waiting = TrackRows.joined([self._waiting, rows])
+        while len(self._waiting) and self._waiting.frames[-1] >= self._next + _FRAMES_PER_BLOCK:
+            self._block(self._next + _FRAMES_PER_BLOCK)
 
     def close(self) -> None:
-        """Write both files."""
-        rows = TrackRows.joined(self._parts)
-        dense = _dense(rows, rows.keypoints, self._video, 0, self._video.frames)
-        levels = [[_SCORER], _names(self._video), list(KEYPOINTS), ["x", "y", "likelihood"]]
-        columns = pd.MultiIndex.from_product(levels, names=["scorer", "individuals", "bodyparts", "coords"])
-        table = pd.DataFrame(dense.reshape(self._video.frames, len(columns)), columns=columns)
-        table.to_hdf(self._h5, key="df_with_missing", mode="w")
-        table.to_csv(self._csv)
+        """Hand on what is left."""
+        while self._next < self._frames:
+            self._block(min(self._next + _FRAMES_PER_BLOCK, self._frames))
+
+    def _block(self, stop: int) -> None:
+        start, self._next = self._next, stop
+        now = self._waiting.frames < stop
+        rows, self._waiting = self._waiting.pick(now), self._waiting.pick(~now)
+        self._take(start, stop, rows)
+
+
+class DeepLabCutExporter:
+    """DeepLabCut's multi-animal table, as HDF5 and CSV: a row per frame, whether it shows people or not."""
+
+    def __init__(self, h5: Path, csv: Path, video: Video) -> None:
+        self._video = video
+        levels = {
+            "scorer": [_SCORER],
+            "individuals": _names(video),
+            "bodyparts": list(KEYPOINTS),
+            "coords": ["x", "y", "likelihood"],
+        }
+        self._table = FramesTable(h5, csv, "df_with_missing", levels, video.frames)
+        self._blocks = _Blocks(video.frames, self._write)
+
+    def add(self, rows: TrackRows) -> None:
+        """Take the next rows."""
+        self._blocks.add(rows)
+
+    def close(self) -> None:
+        """Fill what is left and end both files."""
+        self._blocks.close()
+        self._table.close()
+
+    def _write(self, start: int, stop: int, rows: TrackRows) -> None:
+        dense = _dense(rows, rows.keypoints, self._video, start, stop) if len(rows) else None
+        self._table.write(start, stop, dense)
 
 
 class SleapExporter:
@@ -58,8 +88,7 @@ class SleapExporter:
 
     def __init__(self, path: Path, video: Video) -> None:
         self._video = video
-        self._next = 0
-        self._waiting = TrackRows.none()
+        self._blocks = _Blocks(video.frames, self._write)
         self._file = h5py.File(path, "w")
         people, frames, nodes = max(1, len(video.tracks)), video.frames, len(KEYPOINTS)
         block = max(1, min(frames, _FRAMES_PER_BLOCK))
@@ -89,20 +118,14 @@ class SleapExporter:
 
     def add(self, rows: TrackRows) -> None:
         """Take the next rows."""
-        self._waiting = TrackRows.joined([self._waiting, rows])
-        while len(self._waiting) and self._waiting.frames[-1] >= self._next + _FRAMES_PER_BLOCK:
-            self._block(self._next + _FRAMES_PER_BLOCK)
+        self._blocks.add(rows)
 
     def close(self) -> None:
         """Fill what is left and end the file."""
-        while self._next < self._video.frames:
-            self._block(min(self._next + _FRAMES_PER_BLOCK, self._video.frames))
+        self._blocks.close()
         self._file.close()
 
-    def _block(self, stop: int) -> None:
-        start, self._next = self._next, stop
-        now = self._waiting.frames < stop
-        rows, self._waiting = self._waiting.pick(now), self._waiting.pick(~now)
+    def _write(self, start: int, stop: int, rows: TrackRows) -> None:
         if not len(rows):
             return
         points = _dense(rows, rows.keypoints, self._video, start, stop)

@@ -1,0 +1,141 @@
+# Two images: docker build --target cpu (LiteRT) and --target gpu (TensorFlow with CUDA). docs/howto/one-machine.md
+#
+# The base is pinned by its digest, which whoever builds has to give: without one the same build would give another
+# image tomorrow, and nobody would notice. `make images` asks the registry for the digest and prints it.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG PYTHON_DIGEST
+ARG VERSION=0.1.0
+
+FROM ${PYTHON_IMAGE}@${PYTHON_DIGEST:?is_empty:_pin_the_base_by_--build-arg_PYTHON_DIGEST=sha256:...,_see_make_images} AS python
+ENV PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_ROOT_USER_ACTION=ignore
+
+# What has a compiler, and stays behind.
+FROM python AS builder
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends binutils=2.40-2 g++=4:12.2.0-3 \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+ENV PATH=/build/tools/bin:/usr/local/bin:/usr/bin:/bin \
+    UV_LINK_MODE=copy \
+    UV_NO_CACHE=1 \
+    UV_PYTHON=/opt/posefleet/venv
+COPY requirements/bootstrap.txt requirements/build.txt ./requirements/
+RUN python -m venv tools \
+    && pip install --require-hashes -r requirements/bootstrap.txt \
+    && pip install --require-hashes -r requirements/build.txt
+
+# Our own code, once for both images.
+FROM builder AS project
+WORKDIR /project
+COPY LICENSE README.md pyproject.toml ./
+COPY schema ./schema
+COPY producer ./producer
+COPY workers ./workers
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
+
+# OpenCV of three modules: the wheel on PyPI brings a second FFmpeg and a third BLAS, 130 MB that nothing calls.
+FROM builder AS opencv
+COPY requirements/image-cpu.txt ./requirements/
+ENV ENABLE_HEADLESS=1 \
+    CMAKE_ARGS="-DBUILD_LIST=core,imgproc,imgcodecs,python3 -DCPU_DISPATCH=AVX2 -DWITH_AVIF=OFF -DWITH_EIGEN=OFF \
+    -DWITH_FFMPEG=OFF -DWITH_IPP=OFF -DWITH_ITT=OFF -DWITH_JASPER=OFF -DWITH_JPEG=OFF -DWITH_LAPACK=OFF \
+    -DWITH_OPENCL=OFF -DWITH_OPENEXR=OFF -DWITH_OPENJPEG=OFF -DWITH_PROTOBUF=OFF -DWITH_TIFF=OFF -DWITH_WEBP=OFF"
+RUN sed -n '/^opencv-python-headless==/,/[^\\]$/p' requirements/image-cpu.txt >requirements/opencv.txt \
+    && pip wheel --require-hashes --no-deps --no-build-isolation --no-binary opencv-python-headless \
+    --wheel-dir /wheels -r requirements/opencv.txt
+
+FROM builder AS environment-cpu
+COPY requirements/image-cpu.txt requirements/trim.sh ./requirements/
+COPY --from=opencv /wheels /wheels
+COPY --from=project /wheels /wheels
+RUN python -m venv --without-pip /opt/posefleet/venv \
+    && sed -i '/^opencv-python-headless==/,/[^\\]$/d' requirements/image-cpu.txt \
+    && uv pip install --require-hashes --no-deps -r requirements/image-cpu.txt \
+    && uv pip install --offline --no-deps /wheels/*.whl \
+    && sh requirements/trim.sh /opt/posefleet/venv/lib/python3.11/site-packages
+
+FROM builder AS environment-gpu
+COPY requirements/image-gpu.txt ./requirements/
+COPY --from=project /wheels /wheels
+RUN python -m venv --without-pip /opt/posefleet/venv \
+    && uv pip install --require-hashes --no-deps -r requirements/image-gpu.txt \
+    && uv pip install --offline --no-deps /wheels/*.whl
+
+# Weights: fetched, verified and converted, which takes TensorFlow.
+FROM builder AS weights
+ENV POSEFLEET_CACHE_DIR=/build/cache
+COPY requirements/cpu.txt requirements/npm.txt ./requirements/
+COPY --from=project /wheels /wheels
+RUN python -m venv --without-pip /opt/posefleet/venv \
+    && uv pip install --require-hashes --no-deps -r requirements/cpu.txt \
+    && uv pip install --require-hashes --no-deps -r requirements/npm.txt \
+    && uv pip install --offline --no-deps /wheels/*.whl \
+    && /opt/posefleet/venv/bin/posefleet model pull
+
+# What every image has beside its environment.
+FROM python AS runtime
+ARG VERSION
+LABEL org.opencontainers.image.title=posefleet \
+      org.opencontainers.image.description="Keypoint tracks and annotated videos from videos in object storage" \
+      org.opencontainers.image.licenses=Apache-2.0 \
+      org.opencontainers.image.version=${VERSION}
+ENV PATH=/opt/posefleet/venv/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin \
+    HOME=/work \
+    PYTHONPYCACHEPREFIX=/opt/posefleet/bytecode \
+    NUMBA_CPU_NAME=generic \
+    POSEFLEET_CACHE_DIR=/opt/posefleet/cache \
+    POSEFLEET_DATA_DIR=/work \
+    POSEFLEET_READY_DIR=/ready \
+    REMAP_SIGTERM=SIGQUIT
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /work --shell /usr/sbin/nologin posefleet \
+    && install --directory --owner 10001 --group 10001 /cache /ready /tokens /work
+WORKDIR /work
+
+# What is compiled, too. Layers keep whole seconds of a file's time, and numba and Python go by the times of sources: so
+# those get whole seconds before anything is compiled. The standard library comes without bytecode. NUMBA_CPU_NAME makes code that every machine can use.
+FROM runtime AS compiled-cpu
+COPY --from=environment-cpu /opt/posefleet /opt/posefleet
+COPY --from=weights /build/cache/models /opt/posefleet/cache/models
+RUN find /opt/posefleet -exec touch --no-dereference --date="@$(date +%s)" {} + \
+    && python -m workers.compiled \
+    && python -c "import flower.command, producer.api.app, producer.cli, producer.notify, producer.sweep"
+
+FROM runtime AS compiled-gpu
+COPY --from=environment-gpu /opt/posefleet /opt/posefleet
+COPY --from=weights /build/cache/models /opt/posefleet/cache/models
+RUN find /opt/posefleet -exec touch --no-dereference --date="@$(date +%s)" {} + \
+    && python -m workers.compiled \
+    && python -c "import flower.command, producer.api.app, producer.cli, producer.notify, producer.sweep"
+
+# CycloneDX of both: docker build --target sbom --output out .
+FROM builder AS described
+COPY requirements/sbom.txt ./requirements/
+RUN pip install --require-hashes --no-deps -r requirements/sbom.txt
+COPY --from=environment-cpu /opt/posefleet/venv /cpu
+COPY --from=environment-gpu /opt/posefleet/venv /gpu
+RUN mkdir /sbom \
+    && cyclonedx-py environment --output-reproducible --output-file /sbom/cpu.cdx.json /cpu \
+    && cyclonedx-py environment --output-reproducible --output-file /sbom/gpu.cdx.json /gpu
+
+FROM scratch AS sbom
+COPY --from=described /sbom /
+
+FROM runtime AS gpu
+COPY --from=compiled-gpu /opt/posefleet/bytecode /opt/posefleet/bytecode
+COPY --from=compiled-gpu /opt/posefleet/venv /opt/posefleet/venv
+COPY --from=compiled-gpu --chown=10001:10001 /opt/posefleet/cache /opt/posefleet/cache
+USER 10001:10001
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["sh", "-c", "[ ! -e \"$POSEFLEET_READY_DIR/heartbeat\" ] || [ -n \"$(find \"$POSEFLEET_READY_DIR/heartbeat\" -newermt '60 seconds ago')\" ]"]
+CMD ["python", "-m", "celery", "-A", "workers.app", "worker", "--queues", "infer", "--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+
+# The last one is what a build without --target makes.
+FROM runtime AS cpu
+COPY --from=compiled-cpu /opt/posefleet/bytecode /opt/posefleet/bytecode
+COPY --from=compiled-cpu /opt/posefleet/venv /opt/posefleet/venv
+COPY --from=compiled-cpu --chown=10001:10001 /opt/posefleet/cache /opt/posefleet/cache
+USER 10001:10001
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["sh", "-c", "[ ! -e \"$POSEFLEET_READY_DIR/heartbeat\" ] || [ -n \"$(find \"$POSEFLEET_READY_DIR/heartbeat\" -newermt '60 seconds ago')\" ]"]
+CMD ["python", "-m", "celery", "-A", "workers.app", "worker", "--queues", "plan,infer,stitch,render,publish", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]

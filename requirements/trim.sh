@@ -1,0 +1,21 @@
+#!/bin/sh
+# Take out of an environment what no part of posefleet runs: trim.sh SITE-PACKAGES
+set -eu
+cd "$1"
+
+# Tests, headers and sources of extensions.
+find . -depth -type d \( -name test -o -name tests -o -name include \) -exec rm -r {} +
+find . -type f \( -name '*.a' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.pyi' -o -name '*.pyx' \) -delete
+
+# Arrow's RPC and its own S3 client, and copies of its libraries under names that nothing asks for.
+find pyarrow -type f \( -name '*flight*' -o -name '*s3*' -o -name '*.so.*.*.*' -o -name 'libarrow_python*.so' \) -delete
+
+# LiteRT on a GPU of a browser and on the accelerators of phones.
+rm -rf ai_edge_litert/libLiteRtWebGpuAccelerator.so ai_edge_litert/tools ai_edge_litert/vendors
+
+# AWS, but for S3, queues and who one is there.
+find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sqs ! -name 'sso*' ! -name sts -exec rm -r {} +
+rm -rf boto3/data boto3/examples matplotlib/mpl-data/sample_data
+
+# Symbols for debuggers. Libraries that auditwheel has renamed, beside a folder *.libs, break when stripped.
+find . -name '*.so*' -type f ! -path '*.libs/*' -exec strip --strip-unneeded {} +

@@ -1,0 +1,1 @@
+"""A model of a whole fleet in simulated time: how many workers a night's work takes, and what gives way first."""

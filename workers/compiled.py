@@ -1,0 +1,32 @@
+"""Compile what workers compile when they start, into the cache folder: ``python -m workers.compiled``, for images.
+
+Python compiles what is imported here, numba the decoders and the tracker, and matplotlib lists its fonts.
+"""
+
+from importlib import import_module
+
+_IMPORTED = (
+    "workers.consumer",
+    "workers.formats.exports.labs",
+    "workers.formats.plots",
+    "workers.media.jail.child",
+    "workers.models.litert",
+    "workers.stages.infer",
+    "workers.stages.pictures",
+    "workers.stages.publish",
+    "workers.stages.render",
+    "workers.stages.stitch",
+    "workers.tasks",
+)
+
+
+def main() -> None:
+    """Import everything and compile the rest."""
+    for name in _IMPORTED:
+        import_module(name)
+    for name in ("workers.core.decoder", "workers.core.single_decoder", "workers.stages.tracking"):
+        import_module(name).load()
+
+
+if __name__ == "__main__":
+    main()

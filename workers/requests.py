@@ -1,0 +1,69 @@
+"""Celery's request in the parent of a worker: it sees processes that are lost, whatever they were at."""
+
+import logging
+import time
+from typing import Any
+
+from billiard.exceptions import WorkerLostError
+from celery.worker import state
+from celery.worker.request import Request
+
+from schema.names import HIGH, queue_name
+from workers.ready import unready
+
+log = logging.getLogger("posefleet")
+
+MOST = 3
+UNSOUND = 70
+"""Exit status of a worker whose machine is not sound: EX_SOFTWARE."""
+
+
+class Losses:
+    """Different tasks that lost their process, one after the other with no success between.
+
+    One task that kills every process is at fault itself, and is a dead letter soon.  Several in a row blame the
+    machine: a device that was lost, memory that others take.  Such a worker would use up everybody's attempts.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[str] = set()
+        self._latest_s = 0.0
+
+    def note(self, task_id: str, succeeded_s: float) -> bool:
+        """Count a loss; whether it was one too many.
+
+        Args:
+            task_id: of the task that was lost.
+            succeeded_s: when a task of this worker last succeeded, by ``time.monotonic()``; 0 is never.
+        """
+        if succeeded_s > self._latest_s:
+            self._tasks.clear()
+        self._latest_s = time.monotonic()
+        self._tasks.add(task_id)
+        return len(self._tasks) >= MOST
+
+
+_losses = Losses()
+
+
+def _succeeded_s() -> float:
+    return max(state.successful_requests.as_dict().values(), default=0.0)
+
+
+class FleetRequest(Request):  # type: ignore[misc]
+    """What lost its process goes before all else; a worker ends after losses that are its own fault."""
+
+    def _retry_worker_lost(self, exc: Any, exc_info: Any) -> Any:
+        queue = str((self._context.delivery_info or {}).get("routing_key")).partition(".")[0]
+        self._context.delivery_info = {"exchange": "", "routing_key": queue_name(queue, HIGH)}
+        return super()._retry_worker_lost(exc, exc_info)
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """See `celery.worker.request.Request.on_failure`."""
+        result = super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+        error = exc_info.exception
+        if isinstance(getattr(error, "exc", error), WorkerLostError) and _losses.note(self.id, _succeeded_s()):
+            log.critical("%d tasks in a row lost their process: this worker ends, its device or memory fails", MOST)
+            unready()
+            state.should_stop = UNSOUND
+        return result
