@@ -60,10 +60,11 @@ def pods_of(ground: Ground, tmp_path: Path) -> Iterator[Callable[..., tuple[Pods
     """Makes the pods of a pool as the chart would for given values, and says how it would scale them."""
     made: list[Pods] = []
 
-    def make(batch_s: float, pool: dict[str, object], stops_faster: float = 1.0) -> tuple[Pods, Scaling]:
+    def make(batch_s: float, pool: dict[str, object], soft_s: float | None = None) -> tuple[Pods, Scaling]:
         asked = {"concurrency": 1, "maxReplicas": 3, **pool}
         release = render({"settings": _SETTINGS, "pools": {POOL: asked}}, over="keda")
-        template = Template.of(release, POOL).faster(stops_faster)
+        template = Template.of(release, POOL)
+        template = template if soft_s is None else template.sooner(soft_s)
         made.append(Pods(template, APPLICATION, _environment(ground, batch_s / FRAMES), tmp_path))
         return made[-1], Scaling.of(release.get("ScaledObject", POOL), FASTER)
 
@@ -113,8 +114,8 @@ def test_workers_come_and_go_with_the_work(ground: Ground, exporter: str, pods_o
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["it stops in time", "it is frozen"])
 def test_work_of_a_node_that_is_taken_away_is_done_elsewhere(ground: Ground, pods_of, tmp_path: Path, frozen: bool):
-    """Batches of 9 s; 5 s after SIGTERM a worker hands on what it has, 8 s after it comes SIGKILL."""
-    pods, _ = pods_of(9.0, {"spot": True}, stops_faster=3)
+    """Batches of 9 s; 3 s after SIGTERM a worker hands on what it has, 13 s after it comes SIGKILL."""
+    pods, _ = pods_of(9.0, {"spot": True}, soft_s=3)
     pods.scale(2)
     until(lambda: all(pod.ready for pod in pods.running), 200, "the pods are not ready")
     job = ground.job(FRAMES, uri=ground.upload(tiny(tmp_path / "two.mp4", 2 * FRAMES, FRAMES)))

@@ -21,6 +21,8 @@ PEOPLE = 2
 class FixedCost:
     """A `PoseModel` of two people side by side."""
 
+    on_device = False
+
     def __init__(self, cost_s: float) -> None:
         self._cost_s = cost_s
         self._people = np.array([_person(0.25), _person(0.75)], np.float32)

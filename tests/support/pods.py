@@ -34,10 +34,10 @@ class Template:
         command = (*container["command"], *container["args"])
         return cls(pool, command, environment, spec["terminationGracePeriodSeconds"])
 
-    def faster(self, times: float) -> "Template":
-        """The same with less time to stop."""
-        soft_s = float(self.environment[_SOFT]) / times
-        return replace(self, environment={**self.environment, _SOFT: str(soft_s)}, grace_s=self.grace_s / times)
+    def sooner(self, soft_s: float) -> "Template":
+        """The same with so much time for running tasks, and as much for the rest as there was."""
+        rest_s = self.grace_s - float(self.environment[_SOFT])
+        return replace(self, environment={**self.environment, _SOFT: str(soft_s)}, grace_s=soft_s + rest_s)
 
 
 @dataclass
