@@ -156,12 +156,13 @@ def _s3() -> limits.Load:
 
 def whatever(known: Policy, figures: Figures) -> Iterator[str]:
     """What does not depend on how many workers there are."""
-    settings, limit_s = known.settings, known.delivery.limits["stitch"]
-    each_s, night, quiet_s = limits.compared_s(figures), figures["videos"], known.settings.quiet_s
-    yield f"- The sweeper compares a job of which there was no news for `quiet_s` ({quiet_s:.0f} s) with storage, one after"
-    yield f"  the other, {each_s * 1e3:.0f} ms each: {quiet_s / each_s:,.0f} open jobs fill all of its time. {night:,.0f} want"
-    yield f"  `quiet_s` ≥ {night * each_s:,.0f}; with less, messages that got lost wait until a sweep has ended."
-    yield f"- Stitch takes videos of up to {limits.longest_video_h(figures, known):.1f} hours in its limit of {limit_s:.0f} s."
+    settings, night, each_s = known.settings, figures["videos"], limits.compared_s(figures)
+    most, long_s = settings.quiet_s / each_s, night * each_s
+    yield f"- The sweeper compares a job of which there was no news for `quiet_s` ({settings.quiet_s:.0f} s) with"
+    yield f"  storage, one after the other, {each_s * 1e3:.0f} ms each: {most:,.0f} open jobs fill all of its time. For"
+    yield f"  {night:,.0f} set `quiet_s` to {long_s:,.0f} or more; with less, lost messages wait for sweeps to end."
+    longest_h, limit_s = limits.longest_video_h(figures, known), known.delivery.limits["stitch"]
+    yield f"- Stitch takes videos of up to {longest_h:.1f} hours in its limit of {limit_s:.0f} s."
     held_gb = settings.max_waiting * figures["message"] / 1e9
     yield f"- {settings.max_waiting:,} batches that wait (`max_waiting`) take {held_gb:.1f} GB of Redis's memory."
     yield f"- A core of the API tells {figures['answers']:.0f} times a second where jobs stand."
