@@ -110,18 +110,24 @@ RUN find /opt/posefleet -exec touch --no-dereference --date="@$(date +%s)" {} + 
     && python -m workers.compiled \
     && python -c "import flower.command, producer.api.app, producer.cli, producer.notify, producer.sweep"
 
-# CycloneDX of both: docker build --target sbom --output out .
-FROM builder AS described
+# What was installed, as CycloneDX: docker build --target sbom-cpu --output out .
+FROM builder AS describer
 COPY requirements/sbom.txt ./requirements/
 RUN pip install --require-hashes --no-deps -r requirements/sbom.txt
-COPY --from=environment-cpu /opt/posefleet/venv /cpu
-COPY --from=environment-gpu /opt/posefleet/venv /gpu
-RUN mkdir /sbom \
-    && cyclonedx-py environment --output-reproducible --output-file /sbom/cpu.cdx.json /cpu \
-    && cyclonedx-py environment --output-reproducible --output-file /sbom/gpu.cdx.json /gpu
 
-FROM scratch AS sbom
-COPY --from=described /sbom /
+FROM describer AS described-cpu
+COPY --from=environment-cpu /opt/posefleet/venv /opt/posefleet/venv
+RUN cyclonedx-py environment --output-reproducible --output-file posefleet-cpu.cdx.json /opt/posefleet/venv
+
+FROM describer AS described-gpu
+COPY --from=environment-gpu /opt/posefleet/venv /opt/posefleet/venv
+RUN cyclonedx-py environment --output-reproducible --output-file posefleet-gpu.cdx.json /opt/posefleet/venv
+
+FROM scratch AS sbom-cpu
+COPY --from=described-cpu /build/posefleet-cpu.cdx.json /
+
+FROM scratch AS sbom-gpu
+COPY --from=described-gpu /build/posefleet-gpu.cdx.json /
 
 FROM runtime AS gpu
 COPY --from=compiled-gpu /opt/posefleet/bytecode /opt/posefleet/bytecode
