@@ -66,14 +66,15 @@ RUN python -m venv --without-pip /opt/posefleet/venv \
 
 # Weights: fetched, verified and converted, which takes TensorFlow.
 FROM builder AS weights
-ENV POSEFLEET_CACHE_DIR=/build/cache
 COPY requirements/cpu.txt requirements/npm.txt ./requirements/
-COPY --from=project /wheels /wheels
 RUN python -m venv --without-pip /opt/posefleet/venv \
     && uv pip install --require-hashes --no-deps -r requirements/cpu.txt \
-    && uv pip install --require-hashes --no-deps -r requirements/npm.txt \
-    && uv pip install --offline --no-deps /wheels/*.whl \
-    && /opt/posefleet/venv/bin/posefleet model pull
+    && uv pip install --require-hashes --no-deps -r requirements/npm.txt
+COPY schema ./schema
+COPY workers/__init__.py ./workers/
+COPY workers/core ./workers/core
+COPY workers/models ./workers/models
+RUN /opt/posefleet/venv/bin/python -c "from pathlib import Path; from workers.models.store import pull; pull('multipose-lightning', Path('models'), print)"
 
 # What every image has beside its environment.
 FROM python AS runtime
@@ -95,17 +96,18 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /work --shell /
 WORKDIR /work
 
 # What is compiled, too. Layers keep whole seconds of a file's time, and numba and Python go by the times of sources: so
-# those get whole seconds before anything is compiled. The standard library comes without bytecode. NUMBA_CPU_NAME makes code that every machine can use.
+# those get whole seconds before anything is compiled. The standard library comes without bytecode, so all of it lies in
+# a folder of its own. NUMBA_CPU_NAME makes code that every machine can use, whichever built it.
 FROM runtime AS compiled-cpu
 COPY --from=environment-cpu /opt/posefleet /opt/posefleet
-COPY --from=weights /build/cache/models /opt/posefleet/cache/models
+COPY --from=weights /build/models /opt/posefleet/cache/models
 RUN find /opt/posefleet -exec touch --no-dereference --date="@$(date +%s)" {} + \
     && python -m workers.compiled \
     && python -c "import flower.command, producer.api.app, producer.cli, producer.notify, producer.sweep"
 
 FROM runtime AS compiled-gpu
 COPY --from=environment-gpu /opt/posefleet /opt/posefleet
-COPY --from=weights /build/cache/models /opt/posefleet/cache/models
+COPY --from=weights /build/models /opt/posefleet/cache/models
 RUN find /opt/posefleet -exec touch --no-dereference --date="@$(date +%s)" {} + \
     && python -m workers.compiled \
     && python -c "import flower.command, producer.api.app, producer.cli, producer.notify, producer.sweep"
