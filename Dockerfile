@@ -101,6 +101,7 @@ WORKDIR /work
 FROM runtime AS compiled-cpu
 COPY --from=environment-cpu /opt/posefleet /opt/posefleet
 COPY --from=weights /build/models /opt/posefleet/cache/models
+RUN python -c "from pathlib import Path; from workers.models.store import leave_out_stock; leave_out_stock(Path('/opt/posefleet/cache/models'))"
 RUN find /opt/posefleet -exec touch --no-dereference --date="@$(date +%s)" {} + \
     && python -m workers.compiled \
     && python -c "import flower.command, producer.api.app, producer.cli, producer.notify, producer.sweep"
