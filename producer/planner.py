@@ -1,5 +1,7 @@
 """Cut a video's frames into ranges of about equal work that begin at key frames where they can."""
 
+from bisect import bisect_left
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,15 +48,15 @@ def cut(frames: int, keys: NDArray[np.int64], target: int, *, exact: bool) -> li
     if frames < 1 or target < 1:
         raise ValueError(f"cannot cut {frames} frames into ranges of {target}")
     ranges: list[tuple[int, int]] = []
-    start = 0
+    start, known = 0, keys.tolist()
     while start < frames:
-        stop = start + target if exact else _stop(keys, start, frames, target)
+        stop = start + target if exact else _stop(known, start, frames, target)
         ranges.append((start, min(stop, frames)))
         start = ranges[-1][1]
     return ranges
 
 
-def _stop(keys: NDArray[np.int64], start: int, frames: int, target: int) -> int:
+def _stop(keys: list[int], start: int, frames: int, target: int) -> int:
     """Where the range ends that begins at ``start``; a small rest belongs to it."""
     tapered = max(min(target, _LAST), min(target, -(-(frames - start) // _PARALLEL)))
     for size in (tapered, target):
@@ -72,9 +74,8 @@ def ahead(ranges: list[tuple[int, int]], keys: NDArray[np.int64]) -> int:
     return int(np.maximum(starts - before, 0).sum())
 
 
-def _key_near(keys: NDArray[np.int64], wanted: int, reach: int) -> int | None:
+def _key_near(keys: list[int], wanted: int, reach: int) -> int | None:
     """The key frame nearest to ``wanted``; none where it is farther away than ``reach`` frames."""
-    if not len(keys):
-        return None
-    nearest = int(keys[np.argmin(np.abs(keys - wanted))])
-    return nearest if abs(nearest - wanted) <= reach else None
+    at = bisect_left(keys, wanted)
+    near = [key for key in keys[max(at - 1, 0) : at + 1] if abs(key - wanted) <= reach]
+    return min(near, key=lambda key: abs(key - wanted), default=None)
