@@ -95,7 +95,7 @@ class StepReport(BaseModel):
     busy_seconds: float = 0.0
     """Of worker processes: all tasks, and the waits between two of them."""
     ideal_seconds: float = 0.0
-    """What the same work takes without a fleet: decoding, scaling, full calls of the model at the best pace seen (on a
+    """What the same work takes without a fleet: decoding, scaling, full calls of the model at their usual pace (on a
     GPU these alone), drawing, encoding; 0 for steps that have none of it."""
     speed_of_light: float | None = None
     """The one divided by the other: 1 is as fast as the workers' machines can be."""

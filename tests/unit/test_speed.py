@@ -46,7 +46,7 @@ def test_a_task_is_ideal_when_it_does_nothing_but_compute():
     with measure.over("infer", "job", "00000000-00000010"):
         measure.spent("decode", 1.0)
         measure.spent("fetch", 9.0)
-        measure.called(4.0, pictures=8, room=8, best_s=0.5)
+        measure.called(4.0, pictures=8, room=8, usual_s=0.5)
         spent = measure.done()
     assert spent["ideal"] == 1.0 + 8 * 0.5
     assert (spent["fetch"], spent["infer"], spent["wait"]) == (9.0, 4.0, 0.0)
@@ -55,7 +55,7 @@ def test_a_task_is_ideal_when_it_does_nothing_but_compute():
 def test_on_a_device_only_the_model_counts():
     with measure.over("infer", "job", "00000000-00000010"):
         measure.spent("decode", 1.0)
-        measure.called(4.0, pictures=8, room=8, best_s=0.25, on_device=True)
+        measure.called(4.0, pictures=8, room=8, usual_s=0.25, on_device=True)
         assert measure.done()["ideal"] == 2.0
 
 

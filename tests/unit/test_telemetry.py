@@ -53,7 +53,7 @@ def test_what_a_task_spends_is_noted_at_its_end(noted):
         work.attempt = 1
         measure.spent("fetch", 0.25)
         measure.spent("fetch", 0.25)
-        measure.called(1.0, pictures=3, room=4, best_s=0.2)
+        measure.called(1.0, pictures=3, room=4, usual_s=0.2)
         assert measure.now() is work
         assert noted == []
     parts = {labels: amount for name, amount, labels in noted if name == meters.STAGE_SECONDS.name}

@@ -1,27 +1,34 @@
 """Models whose calls are timed: what they are asked, and what they could do."""
 
 import time
+from collections import deque
 from collections.abc import Hashable
 
 from workers.models.port import Floats, Pixels, PoseModel, SinglePoseModel
 from workers.telemetry.measure import called
 
+_CALLS = 64
+
 
 class _Pace:
-    """Seconds per picture of the fastest full call, by kind of call."""
+    """Seconds per picture of full calls, by kind of call: the lower quartile of the latest.
+
+    The fastest call of all would be one while all other cores happened to be idle, which no pipeline can rely on.
+    """
 
     def __init__(self, on_device: bool) -> None:
-        self._best: dict[Hashable, float] = {}
+        self._latest: dict[Hashable, deque[float]] = {}
         self._on_device = on_device
 
     def note(self, kind: Hashable, began: float, pictures: int, batch: int) -> None:
         """Take note of a call that has ended now."""
         took = time.perf_counter() - began
         calls = -(-pictures // batch)
+        latest = self._latest.setdefault(kind, deque(maxlen=_CALLS))
         if pictures == calls * batch:
-            self._best[kind] = min(self._best.get(kind, took), took / pictures)
-        best = self._best.get(kind, took / max(1, pictures))
-        called(took, pictures, calls * batch, best, on_device=self._on_device)
+            latest.append(took / pictures)
+        usual = sorted(latest)[len(latest) // 4] if latest else took / max(1, pictures)
+        called(took, pictures, calls * batch, usual, on_device=self._on_device)
 
 
 class MeasuredPoseModel:

@@ -35,8 +35,8 @@ class Work:
     """Shown to the model."""
     room: int = 0
     """Pictures that its calls would have held."""
-    best_s: float = 0.0
-    """What full calls at the best pace take for these pictures."""
+    model_s: float = 0.0
+    """What full calls at their usual pace take for these pictures."""
     on_device: bool = False
     """The model runs on a device of its own, beside which all else can be done."""
     wait_s: float = 0.0
@@ -47,8 +47,8 @@ class Work:
     def ideal_s(self) -> float:
         """What the same work takes without a fleet; 0 for steps whose work has no parts."""
         if self.on_device:
-            return self.best_s
-        return self.best_s + sum(self.seconds.get(part, 0.0) for part in COMPUTED)
+            return self.model_s
+        return self.model_s + sum(self.seconds.get(part, 0.0) for part in COMPUTED)
 
     def spendings(self) -> dict[str, float]:
         """Seconds up to now: ``busy``, ``ideal``, ``wait`` and each part."""
@@ -145,21 +145,21 @@ def computing(part: str) -> Iterator[None]:
         spent(part, time.thread_time() - began)
 
 
-def called(seconds: float, pictures: int, room: int, best_s: float, *, on_device: bool = False) -> None:
+def called(seconds: float, pictures: int, room: int, usual_s: float, *, on_device: bool = False) -> None:
     """Add a call of the model.
 
     Args:
         seconds: that it took.
         pictures: that it was shown.
         room: pictures that it would have held.
-        best_s: seconds per picture of the fastest full call so far.
+        usual_s: seconds per picture of full calls.
         on_device: it runs on a device of its own.
     """
     spent("infer", seconds)
     work = _State.work
     work.pictures += pictures
     work.room += room
-    work.best_s += pictures * best_s
+    work.model_s += pictures * usual_s
     work.on_device = on_device
 
 

@@ -70,7 +70,7 @@ IDLE = Meter("posefleet_gpu_idle_seconds", "counter", "Seconds of infer tasks in
 SPEED_OF_LIGHT = Meter(
     "posefleet_speed_of_light_ratio",
     "summary",
-    "What a task's work takes without a fleet (decoding, scaling, full calls of the model at the best pace seen; on a "
+    "What a task's work takes without a fleet (decoding, scaling, full calls of the model at their usual pace; on a "
     "device the calls alone; drawing, encoding), of what it took with the wait for it",
     ("step",),
 )
