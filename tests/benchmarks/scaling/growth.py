@@ -16,7 +16,7 @@ import numpy as np
 
 from producer.job import Job
 from schema.messages import JobReference, messages_of
-from schema.names import TASK_OF, TASK_STITCH, JobKeys
+from schema.names import TASK_OF, TASK_STITCH, JobKeys, ProgressKeys
 from schema.options import Options
 from schema.plan import FrameRange, Plan
 from schema.queue import send
@@ -105,11 +105,12 @@ def _stitched(fleet: ManyWorkers, job: Job) -> float:
     """Seconds that stitch took; what follows it is gone."""
     fleet.fleet.progress.announce(job.job_id, "stitch", ["all"])
     send(fleet.fleet._app, TASK_STITCH, [JobReference(job_id=job.job_id)])
-    while "stitch" not in (times := fleet.fleet.progress.times(job.job_id)):
+    while not fleet.done(job, "stitch"):
         time.sleep(0.05)
+    begun, ended = fleet.redis.hmget(ProgressKeys(job.job_id).times, "stitch:start", "stitch:end")
     time.sleep(1)
     fleet.empty("render")
-    return times["stitch"][1] - times["stitch"][0]
+    return float(ended) - float(begun)
 
 
 def _write_poses(fleet: ManyWorkers, job: Job, plan: Plan) -> None:
