@@ -66,14 +66,15 @@ RUN python -m venv --without-pip /opt/posefleet/venv \
 
 # Weights: fetched, verified and converted, which takes TensorFlow.
 FROM builder AS weights
-ENV POSEFLEET_CACHE_DIR=/build/cache
 COPY requirements/cpu.txt requirements/npm.txt ./requirements/
-COPY --from=project /wheels /wheels
 RUN python -m venv --without-pip /opt/posefleet/venv \
     && uv pip install --require-hashes --no-deps -r requirements/cpu.txt \
-    && uv pip install --require-hashes --no-deps -r requirements/npm.txt \
-    && uv pip install --offline --no-deps /wheels/*.whl \
-    && /opt/posefleet/venv/bin/posefleet model pull
+    && uv pip install --require-hashes --no-deps -r requirements/npm.txt
+COPY schema ./schema
+COPY workers/__init__.py ./workers/
+COPY workers/core ./workers/core
+COPY workers/models ./workers/models
+RUN /opt/posefleet/venv/bin/python -c "from pathlib import Path; from workers.models.store import pull; pull('multipose-lightning', Path('models'), print)"
 
 # What every image has beside its environment.
 FROM python AS runtime
@@ -95,33 +96,41 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /work --shell /
 WORKDIR /work
 
 # What is compiled, too. Layers keep whole seconds of a file's time, and numba and Python go by the times of sources: so
-# those get whole seconds before anything is compiled. The standard library comes without bytecode. NUMBA_CPU_NAME makes code that every machine can use.
+# those get whole seconds before anything is compiled. The standard library comes without bytecode, so all of it lies in
+# a folder of its own. NUMBA_CPU_NAME makes code that every machine can use, whichever built it.
 FROM runtime AS compiled-cpu
 COPY --from=environment-cpu /opt/posefleet /opt/posefleet
-COPY --from=weights /build/cache/models /opt/posefleet/cache/models
+COPY --from=weights /build/models /opt/posefleet/cache/models
+RUN python -c "from pathlib import Path; from workers.models.store import leave_out_stock; leave_out_stock(Path('/opt/posefleet/cache/models'))"
 RUN find /opt/posefleet -exec touch --no-dereference --date="@$(date +%s)" {} + \
     && python -m workers.compiled \
     && python -c "import flower.command, producer.api.app, producer.cli, producer.notify, producer.sweep"
 
 FROM runtime AS compiled-gpu
 COPY --from=environment-gpu /opt/posefleet /opt/posefleet
-COPY --from=weights /build/cache/models /opt/posefleet/cache/models
+COPY --from=weights /build/models /opt/posefleet/cache/models
 RUN find /opt/posefleet -exec touch --no-dereference --date="@$(date +%s)" {} + \
     && python -m workers.compiled \
     && python -c "import flower.command, producer.api.app, producer.cli, producer.notify, producer.sweep"
 
-# CycloneDX of both: docker build --target sbom --output out .
-FROM builder AS described
+# What was installed, as CycloneDX: docker build --target sbom-cpu --output out .
+FROM builder AS describer
 COPY requirements/sbom.txt ./requirements/
 RUN pip install --require-hashes --no-deps -r requirements/sbom.txt
-COPY --from=environment-cpu /opt/posefleet/venv /cpu
-COPY --from=environment-gpu /opt/posefleet/venv /gpu
-RUN mkdir /sbom \
-    && cyclonedx-py environment --output-reproducible --output-file /sbom/cpu.cdx.json /cpu \
-    && cyclonedx-py environment --output-reproducible --output-file /sbom/gpu.cdx.json /gpu
 
-FROM scratch AS sbom
-COPY --from=described /sbom /
+FROM describer AS described-cpu
+COPY --from=environment-cpu /opt/posefleet/venv /opt/posefleet/venv
+RUN cyclonedx-py environment --output-reproducible --output-file posefleet-cpu.cdx.json /opt/posefleet/venv
+
+FROM describer AS described-gpu
+COPY --from=environment-gpu /opt/posefleet/venv /opt/posefleet/venv
+RUN cyclonedx-py environment --output-reproducible --output-file posefleet-gpu.cdx.json /opt/posefleet/venv
+
+FROM scratch AS sbom-cpu
+COPY --from=described-cpu /build/posefleet-cpu.cdx.json /
+
+FROM scratch AS sbom-gpu
+COPY --from=described-gpu /build/posefleet-gpu.cdx.json /
 
 FROM runtime AS gpu
 COPY --from=compiled-gpu /opt/posefleet/bytecode /opt/posefleet/bytecode

@@ -1,6 +1,7 @@
 """Compile what workers compile when they start, into the cache folder: ``python -m workers.compiled``, for images.
 
-Python compiles what is imported here, numba the decoders and the tracker, and matplotlib lists its fonts.
+Python compiles what is imported here and by the process that reads sources, numba the decoders and the tracker, and
+matplotlib lists its fonts.
 """
 
 from importlib import import_module
@@ -9,7 +10,6 @@ _IMPORTED = (
     "workers.consumer",
     "workers.formats.exports.labs",
     "workers.formats.plots",
-    "workers.media.jail.child",
     "workers.models.litert",
     "workers.stages.infer",
     "workers.stages.pictures",
@@ -26,6 +26,7 @@ def main() -> None:
         import_module(name)
     for name in ("workers.core.decoder", "workers.core.single_decoder", "workers.stages.tracking"):
         import_module(name).load()
+    import_module("workers.media.jail.calls").warm()
 
 
 if __name__ == "__main__":

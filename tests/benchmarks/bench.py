@@ -108,6 +108,7 @@ def with_peers(
     """``found`` and the peers that install; why others do not."""
     left_out, model = {}, stock_folder(_MODEL, settings.models_dir).parent
     for peer in peers:
+        print(f"preparing {peer.name}", flush=True)
         try:
             command = prepare(peer, settings.cache_dir)
         except PeerFailed as error:

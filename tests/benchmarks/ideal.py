@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 
-from producer.planner import cut_parts
 from schema.names import ANNOTATED, TRACKS
 from schema.options import Options
 from schema.plan import FrameRange, Plan
@@ -33,7 +32,7 @@ from workers.formats.tracks import read_range
 from workers.media.frames import ShownFrame, decode_range
 from workers.media.gallery import make_gallery
 from workers.media.history import DrawnPerson
-from workers.media.index import read_index, whole
+from workers.media.index import read_index
 from workers.media.local import on_disk
 from workers.media.pixels import Frames, Pixels
 from workers.media.ranges import frame_ranges
@@ -58,7 +57,9 @@ class Video:
     def __init__(self, path: Path, shares: int) -> None:
         index = read_index(on_disk(path))
         keys = np.searchsorted(index.table.pts, index.table.key_pts).astype(np.int64)
-        cuts = cut_parts(whole(index), keys, -(-index.stream.frames // shares), exact=False)
+        wanted = np.linspace(0, index.stream.frames, shares, endpoint=False)
+        starts = np.unique([keys[np.argmin(np.abs(keys - each))] for each in wanted]).tolist()
+        cuts = list(zip(starts, [*starts[1:], index.stream.frames], strict=True))
         ranges, self._headers = frame_ranges(index, cuts)
         self.path = path
         self.plan = Plan(job_id="", stream=index.stream, ranges=tuple(ranges))

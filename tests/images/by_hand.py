@@ -151,10 +151,18 @@ def _debian(root: Path) -> None:
         subprocess.run(["debootstrap", *release, root], check=True, stdout=subprocess.DEVNULL)
         (root / "usr/local/bin/python").symlink_to("/usr/bin/python3.11")
         shutil.copy(_CERTIFICATES, root / str(_CERTIFICATES).lstrip("/"))
+        _add_headers(root)
         for name in _LEFT_OUT:
             shutil.rmtree(root / name, ignore_errors=True)
         root.rename(kept)
     subprocess.run(["cp", "-a", kept, root], check=True)
+
+
+def _add_headers(root: Path) -> None:
+    """Python's headers, which the official image has, without the rest of Debian's package."""
+    taken = "cd /tmp && apt-get download libpython3.11-dev && dpkg-deb --extract libpython3.11-dev*.deb x"
+    put = "cp -a x/usr/include/. /usr/include && rm -r x *.deb"
+    subprocess.run(["chroot", root, "sh", "-c", f"apt-get update -q && {taken} && {put}"], check=True)
 
 
 def _run(root: Path, step: Step, environment: dict[str, str], work: str) -> None:

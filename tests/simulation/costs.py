@@ -30,7 +30,7 @@ class Costs:
     """Standard deviation of a unit's time, as a share of its mean (log-normal)."""
     redis_s: float = 0.0
     """Of Redis's core for one unit."""
-    redis_idle: float = 0.0
+    redis_beat: float = 0.0
     """Of Redis's core per worker and second, work or not."""
 
     def seconds(self, queue: str, frames: int, *, gpu: bool, rng: random.Random) -> float:

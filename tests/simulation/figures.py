@@ -82,9 +82,10 @@ def _fixed() -> dict[str, Figure]:
         found[f"s3_{name}"] = Figure(sum(load[name]["s3"].values()), "requests", f"to S3, {said}", _COUNTED)
     first = "to S3 for job, plan and headers, by whoever sees a job first: every batch of short videos in a large fleet"
     found["first"] = Figure(3, "requests", first, "workers/storage/records.py")
-    idle = load["idle_worker"]
-    found["redis_idle"] = Figure(idle["commands"], "commands/s", "of an idle worker to Redis", _COUNTED)
-    found["core_idle"] = Figure(idle["redis_s"] * 1e3, "ms/s", "of Redis's core, an idle worker", _COUNTED)
+    idle, polls = load["idle_worker"], load["idle_polls"]
+    beats, per_command_ms = idle["commands"] - polls, idle["redis_s"] * 1e3 / idle["commands"]
+    found["redis_beat"] = Figure(beats, "commands/s", "of a worker to Redis, work or not", _COUNTED)
+    found["core_beat"] = Figure(beats * per_command_ms, "ms/s", "of Redis's core, the same", _COUNTED)
     found["clients"] = Figure(load["connections"], "", "connections of a worker to Redis", _COUNTED)
     found["message"] = Figure(load["message_bytes"], "bytes", "of Redis's memory, a batch that waits", _COUNTED)
     found["compared"] = Figure(load["compared_s"] * 1e3, "ms", "of the sweeper, a job without news", _COUNTED)
@@ -155,4 +156,4 @@ class Figures:
         start_s = {"": self["node_s"], "infer-gpu": self["node_s"] + self["load_s"]}
         batch_s = (self["core_infer_batch"] + self["core_render_batch"]) / 2e3
         speed = self["redis_speed"]
-        return Costs(steps, start_s, self["spread"], batch_s / speed, self["core_idle"] / 1e3 / speed)
+        return Costs(steps, start_s, self["spread"], batch_s / speed, self["core_beat"] / 1e3 / speed)

@@ -238,6 +238,6 @@ class Fleet:
             pod.lose()
 
     def count_present(self, more: int) -> None:
-        """Pods that consume ask Redis for messages all the time."""
+        """Pods that are there tell Redis so, work or not."""
         self._present += more
-        self.redis.always = self._present * self.costs.redis_idle
+        self.redis.always = self._present * self.costs.redis_beat

@@ -57,11 +57,11 @@ def processes(rates: Rates, figures: Figures, policy: Policy, video: Video) -> M
 def redis_rate(rates: Rates, figures: Figures, video: Video, others: float) -> tuple[float, float]:
     """Commands a second and the share of Redis's core; ``others`` processes do the other steps."""
     steps = ("infer_batch", "render_batch") if video.render else ("infer_batch",)
-    idle = rates.workers + others
+    present = rates.workers + others
     commands = sum(rates.batches * figures[f"redis_{each}"] for each in steps)
     core_ms = sum(rates.batches * figures[f"core_{each}"] for each in steps)
-    commands += rates.jobs * figures["redis_job"] + idle * figures["redis_idle"]
-    core_ms += rates.jobs * figures["core_job"] + idle * figures["core_idle"]
+    commands += rates.jobs * figures["redis_job"] + present * figures["redis_beat"]
+    core_ms += rates.jobs * figures["core_job"] + present * figures["core_beat"]
     return commands, core_ms / 1e3 / figures["redis_speed"]
 
 
@@ -105,12 +105,9 @@ class Asked:
 def uses(asked: Asked, figures: Figures, policy: Policy) -> list[Use]:
     """Shares of what there is, while a queue holds a night's work."""
     jobs, needed = asked.rates.jobs, asked.needed
-    quiet_jobs = jobs * figures["hours"] * 3600
-    compared_s = figures["compared"] / 1e3 + figures["compared_s3"] * figures["s3_s"]
     plan, finish, render = (_most(policy, name) for name in ("plan", "finish", "render"))
     splits = "nothing: S3 splits `jobs/` by itself, in time"
     return [
-        Use("the sweeper, a night's jobs waiting", quiet_jobs * compared_s, policy.settings.quiet_s, "`quiet_s`"),
         Use("finish processes", needed["stitch"] + needed["publish"], finish, "`pools.finish.maxReplicas`"),
         Use("render processes", needed["render"], render, "`pools.render.maxReplicas`"),
         Use("plan processes", needed["plan"], plan, "`pools.plan.maxReplicas`"),
@@ -133,3 +130,8 @@ def longest_video_h(figures: Figures, policy: Policy) -> float:
     cost = figures.costs(policy.settings.batch_frames).steps["stitch"]
     frames = (policy.delivery.limits["stitch"] - cost.fixed_s) / cost.frame_s
     return frames / figures["fps"] / 3600
+
+
+def compared_s(figures: Figures) -> float:
+    """Seconds of the sweeper for an open job of which there is no news."""
+    return figures["compared"] / 1e3 + figures["compared_s3"] * figures["s3_s"]

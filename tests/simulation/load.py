@@ -68,6 +68,8 @@ class Load:
     job: Count
     idle_worker: Count
     """In a second, of one worker with one process."""
+    idle_polls: float
+    """Of its commands, those that ask for a message: whoever is busy sends none."""
     connections: float
     """To Redis, of one worker with one process."""
     message_bytes: float
@@ -132,8 +134,16 @@ def count() -> Load:
         _job(there, Counter(there, proxy), _SHORT, True, Count(), 0)
         unwatched = _counts(there, Counter(there, proxy), 1)
         monitor = closing.enter_context(Monitor(there.addresses.redis_url))
+        polls = _polls(monitor)
         found = _counts(there, Counter(there, proxy, monitor), 2).but(unwatched)
-    return Load(found.batch, found.render, found.job, found.idle.over(_WORKERS), connections, sizes, *compared)
+    idle = found.idle.over(_WORKERS)
+    return Load(found.batch, found.render, found.job, idle, polls, connections, sizes, *compared)
+
+
+def _polls(monitor: Monitor) -> float:
+    """Of an idle worker, in a second."""
+    time.sleep(_IDLE_S)
+    return sum(count for name, count in monitor.sent.items() if name.startswith("BRPOP")) / _IDLE_S / _WORKERS
 
 
 def _counts(there: Servers, counter: Counter, turn: int) -> Counts:

@@ -81,9 +81,14 @@ def read(profile: str = "production-gpu", values: Document | str | None = None) 
     return Policy.of(_settings(data), tuple(_pool(release, name, data) for name in sorted(_workers(release))))
 
 
+def defaults(**changed: object) -> Settings:
+    """The code's own, whatever the environment says."""
+    return Settings(_env_prefix="NOBODYS_", **changed)  # type: ignore[arg-type]
+
+
 def _settings(data: dict[str, str]) -> Settings:
     given = {name.removeprefix("POSEFLEET_").lower(): value for name, value in data.items()}
-    return Settings(**{name: value for name, value in given.items() if value != ""})  # type: ignore[arg-type]
+    return defaults(**{name: value for name, value in given.items() if value != ""})
 
 
 def _workers(release: Release) -> list[str]:

@@ -7,7 +7,7 @@ from simpy import Environment
 
 @dataclass
 class Core:
-    """Serves one after the other; what is always there (polls of idle workers, beats) leaves less for the rest."""
+    """Serves one after the other; what is always there (beats of workers) leaves less for the rest."""
 
     env: Environment
     free_s: float = 0.0

@@ -7,7 +7,8 @@ import pytest
 from tests.simulation import limits, policy, questions
 from tests.simulation.figures import Figures
 from tests.simulation.limits import Rates
-from tests.simulation.measured import BAR, CALIBRATION, VALIDATION, calibrated, compare, foretold, recorded
+from tests.simulation.measured import BAR, calibrated, compare, foretold, recorded, table
+from tests.simulation.runs import CALIBRATION, POOL, VALIDATION
 from tests.simulation.work import Video
 
 
@@ -67,4 +68,10 @@ def test_longer_batches_ask_less_of_redis():
     short, longer = (
         limits.redis_rate(Rates.of(100, figures, each, video), figures, video, 0)[1] for each in (known, long)
     )
-    assert longer < short / 2
+    assert longer < 0.8 * short
+
+
+def test_the_page_has_the_figures_and_the_runs_that_are_recorded():
+    page = questions.PAGE.read_text()
+    assert "\n".join(questions.inputs(Figures())) in page
+    assert table(compare(recorded())) in page

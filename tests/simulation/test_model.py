@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import pytest
 from simpy import Environment
 
-from schema.settings import Settings
 from tests.simulation.costs import Cost, Costs
 from tests.simulation.fleet import Fleet
-from tests.simulation.policy import Policy, Pool
+from tests.simulation.policy import Policy, Pool, defaults
 from tests.simulation.servers import Core
 from tests.simulation.spot import Spot, take_away
 from tests.simulation.work import STEPS, Video
@@ -29,7 +28,7 @@ def pool(name: str, *queues: str, pods: int = 1, processes: int = 1, scaling: Sc
 def fleet_of(infer: Pool, costs: Costs, seed: int = 0, **settings: object) -> Fleet:
     """A pool for infer, and one with plenty of processes for the rest."""
     others = pool("others", "plan", "stitch", "render", "publish", pods=50)
-    return Fleet(Policy.of(Settings(**settings), (infer, others)), costs, seed)
+    return Fleet(Policy.of(defaults(**settings), (infer, others)), costs, seed)
 
 
 def done_in(pods: int, batches: int = 200, **costs: float) -> float:

@@ -3,12 +3,11 @@
 import pytest
 
 from schema.queue import make_app
-from schema.settings import Settings
 from tests.chart.rendering import PROFILES, profile
 from tests.simulation.costs import Cost, Costs
 from tests.simulation.figures import Figures
 from tests.simulation.fleet import Fleet
-from tests.simulation.policy import cores, delivery_of, read
+from tests.simulation.policy import cores, defaults, delivery_of, read
 from tests.simulation.work import STEPS, Video
 
 
@@ -49,7 +48,7 @@ def test_a_value_of_the_chart_changes_the_model(values: str, what):
 
 
 def test_celery_settings_change_the_model():
-    settings = Settings()
+    settings = defaults()
     app = make_app(settings)
     app.conf.update(worker_prefetch_multiplier=4, task_acks_late=False)
     changed, known = delivery_of(app, settings), delivery_of(make_app(settings), settings)
@@ -76,7 +75,7 @@ def test_cores_are_read_as_kubernetes_writes_them():
 
 
 def test_videos_are_cut_as_the_planner_cuts_them():
-    settings = Settings()
+    settings = defaults()
     assert Video(1800).ranges(settings) == [240] * 7 + [120]
     assert Video(100).ranges(settings) == [32, 32, 36]
     assert sum(Video(12_345, pixels=4 * 1920 * 1080).ranges(settings)) == 12_345

@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -113,6 +113,16 @@ def load_singlepose(asked: ModelIdentity, settings: Settings) -> SinglePoseModel
     return LiteRTSinglePose(folder / _TRUNK, batch=settings.model_batch, threads=settings.model_threads)
 
 
+def leave_out_stock(models: Path) -> None:
+    """Take the stock graphs out of a cache that LiteRT alone reads: they are half of it."""
+    for folder in models.iterdir():
+        card = _card(folder)
+        assert card is not None, f"{folder} holds no model"
+        shutil.rmtree(folder / _SAVED_MODEL)
+        files = {name: digest for name, digest in card.files.items() if not name.startswith(f"{_SAVED_MODEL}/")}
+        (folder / _CARD).write_text(json.dumps(vars(replace(card, files=files)), indent=1))
+
+
 def trunk_file(name: str, models: Path) -> Path:
     """The LiteRT file of a pulled model."""
     return models / _slug(name) / _TRUNK
@@ -124,7 +134,13 @@ def stock_folder(name: str, models: Path) -> Path:
 
 
 def backend(settings: Settings) -> str:
-    """The configured backend; ``auto`` is TensorFlow where a GPU and TensorFlow are, else LiteRT."""
+    """The configured backend; ``auto`` is TensorFlow where a GPU and TensorFlow are, else LiteRT.
+
+    Raises:
+        ModelError: TensorFlow is configured and not installed.
+    """
+    if settings.backend == "tensorflow" and find_spec("tensorflow") is None:
+        raise ModelError("POSEFLEET_BACKEND=tensorflow, but there is no TensorFlow: say litert, or use the GPU image")
     if settings.backend != "auto":
         return settings.backend
     has_gpu = bool(shutil.which("nvidia-smi")) and find_spec("tensorflow") is not None

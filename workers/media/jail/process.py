@@ -111,13 +111,18 @@ def _started(end: int, shared: int, limits: Limits) -> "subprocess.Popen[bytes]"
     arguments = [str(number) for number in (*numbers, limits.duration_s)]
     paths = [str(_ROOT), *(path or str(Path.cwd()) for path in sys.path)]
     return subprocess.Popen(
-        [sys.executable, "-I", "-c", _BOOT, *arguments, *paths],
+        [sys.executable, "-I", *_where_bytecode_is(), "-c", _BOOT, *arguments, *paths],
         env=_ENVIRONMENT,
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         pass_fds=(end, shared),
     )
+
+
+def _where_bytecode_is() -> list[str]:
+    """An isolated Python does not see PYTHONPYCACHEPREFIX, and would compile all it imports."""
+    return ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
 
 
 @cache

@@ -1,0 +1,45 @@
+"""The cache of an image that has no TensorFlow."""
+
+import json
+
+import pytest
+
+from schema.errors import ModelError
+from schema.settings import Settings
+from workers.models import store
+from workers.models.fetch import sha256
+
+
+@pytest.fixture
+def models(tmp_path):
+    """A cache with one model, as it is after pulling."""
+    folder = tmp_path / "singlepose-lightning"
+    (folder / "saved_model").mkdir(parents=True)
+    (folder / "saved_model" / "saved_model.pb").write_bytes(b"stock")
+    (folder / "trunk.tflite").write_bytes(b"trunk")
+    files = {name: sha256(folder / name) for name in ("saved_model/saved_model.pb", "trunk.tflite")}
+    card = {"name": folder.name, "origin": "npm", "kind": "singlepose", "sha256": "0" * 64, "files": files}
+    (folder / "model.json").write_text(json.dumps(card))
+    return tmp_path
+
+
+def test_without_the_stock_graph_a_model_is_whole(models):
+    before = store.identity("singlepose-lightning", models)
+    store._check_files.cache_clear()
+    store.leave_out_stock(models)
+    assert store.identity("singlepose-lightning", models) == before
+    assert sorted(path.name for path in models.rglob("*") if path.is_file()) == ["model.json", "trunk.tflite"]
+
+
+def test_a_damaged_trunk_is_still_found(models):
+    store.leave_out_stock(models)
+    store.trunk_file("singlepose-lightning", models).write_bytes(b"other")
+    store._check_files.cache_clear()
+    with pytest.raises(ModelError, match="is damaged"):
+        store.identity("singlepose-lightning", models)
+
+
+def test_tensorflow_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(store, "find_spec", lambda _: None)
+    with pytest.raises(ModelError, match="there is no TensorFlow: say litert"):
+        store.backend(Settings(backend="tensorflow"))
