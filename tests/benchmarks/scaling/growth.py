@@ -52,7 +52,8 @@ def stitch_and_render(fleet: ManyWorkers, frames: int, count: int) -> dict[str, 
     _, *took, _ = (_stitched(fleet, job) for job, _ in jobs)
     known = [plan.stream.frames for _, plan in jobs[1:4]]
     pace = [1000 * (took[i + 1] - took[i]) / (known[i + 1] - known[i]) for i in range(2)]
-    stitch = {"frames": known[2], "seconds": took[2], "early_ms": pace[0], "late_ms": pace[1], "ratio": pace[1] / pace[0]}
+    stitch = {"frames": known[2], "seconds": took[2], "early_ms": pace[0], "late_ms": pace[1]}
+    stitch["ratio"] = pace[1] / pace[0]
     fleet.infer_workers(1, 0.0, queues="render")
     return {"stitch": stitch, "render": _in_turn(fleet, jobs[-2], jobs[-1], count, "render")}
 
