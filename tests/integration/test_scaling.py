@@ -15,7 +15,7 @@ from producer.stack.process import Child, Command, answers
 from schema.messages import ModelIdentity
 from schema.settings import current
 from tests.chart.rendering import render
-from tests.faults.ground import LIMITS, Ground, until
+from tests.faults.ground import Ground, until
 from tests.support.autoscaler import Autoscaler, Scaling
 from tests.support.cluster import Cluster
 from tests.support.fixed_cost import APPLICATION, COST, PEOPLE
@@ -30,7 +30,7 @@ FRAMES = 4
 """Of a batch."""
 FASTER = 100
 """Five minutes of an autoscaler are three seconds here."""
-_SETTINGS = {name: LIMITS[name] for name in ("task_soft_limit_s", "task_limit_s", "visibility_timeout_s")}
+_SETTINGS = {"task_soft_limit_s": 30, "task_limit_s": 35, "visibility_timeout_s": 40}
 DONE = re.compile(r"infer job=(\S+) unit=(\S+) [0-9.]+ s")
 
 
@@ -40,7 +40,8 @@ def ground(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("cluster")
     with Ground(folder, tiny(folder / "tiny.mp4", frames=10 * FRAMES, key_every=FRAMES)) as ground:
         ground.failpoints("")
-        ground.start("other", "sweeper")
+        limits = {f"POSEFLEET_{name.upper()}": str(value) for name, value in _SETTINGS.items()}
+        ground.start("other", "sweeper", **limits)
         yield ground
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from producer.job import Job
 from schema.messages import JobReference, messages_of
-from schema.names import TASK_OF, TASK_STITCH, JobKeys
+from schema.names import TASK_OF, TASK_STITCH, JobKeys, ProgressKeys
 from schema.options import Options
 from schema.plan import FrameRange, Plan
 from schema.queue import send
@@ -50,8 +50,10 @@ def stitch_and_render(fleet: ManyWorkers, frames: int, count: int) -> dict[str, 
     for job, plan in jobs:
         _write_poses(fleet, job, plan)
     _, *took, _ = (_stitched(fleet, job) for job, _ in jobs)
-    pace = [1000 * (took[i + 1] - took[i]) / (lengths[i + 1] - lengths[i]) for i in range(2)]
-    stitch = {"frames": frames, "seconds": took[2], "early_ms": pace[0], "late_ms": pace[1], "ratio": pace[1] / pace[0]}
+    known = [plan.stream.frames for _, plan in jobs[1:4]]
+    pace = [1000 * (took[i + 1] - took[i]) / (known[i + 1] - known[i]) for i in range(2)]
+    stitch = {"frames": known[2], "seconds": took[2], "early_ms": pace[0], "late_ms": pace[1]}
+    stitch["ratio"] = pace[1] / pace[0]
     fleet.infer_workers(1, 0.0, queues="render")
     return {"stitch": stitch, "render": _in_turn(fleet, jobs[-2], jobs[-1], count, "render")}
 
@@ -105,11 +107,12 @@ def _stitched(fleet: ManyWorkers, job: Job) -> float:
     """Seconds that stitch took; what follows it is gone."""
     fleet.fleet.progress.announce(job.job_id, "stitch", ["all"])
     send(fleet.fleet._app, TASK_STITCH, [JobReference(job_id=job.job_id)])
-    while "stitch" not in (times := fleet.fleet.progress.times(job.job_id)):
+    while not fleet.done(job, "stitch"):
         time.sleep(0.05)
+    begun, ended = fleet.redis.hmget(ProgressKeys(job.job_id).times, "stitch:start", "stitch:end")
     time.sleep(1)
     fleet.empty("render")
-    return times["stitch"][1] - times["stitch"][0]
+    return float(ended) - float(begun)
 
 
 def _write_poses(fleet: ManyWorkers, job: Job, plan: Plan) -> None:
