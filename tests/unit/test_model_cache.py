@@ -40,6 +40,6 @@ def test_a_damaged_trunk_is_still_found(models):
 
 
 def test_tensorflow_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(store, "find_spec", lambda name: None)
+    monkeypatch.setattr(store, "find_spec", lambda _: None)
     with pytest.raises(ModelError, match="there is no TensorFlow: say litert"):
         store.backend(Settings(backend="tensorflow"))
