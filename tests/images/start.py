@@ -21,6 +21,7 @@ from producer import Fleet
 from producer.stack.process import Child, answers, free_port, ports_to_oneself
 from producer.stack.servers import redis_command, s3_command
 from schema.formats import FORMATS
+from schema.manifest import State
 from schema.options import Options
 from schema.settings import Settings
 from tests.images.by_hand import Builder
@@ -97,8 +98,10 @@ class Worker:
         return (self._folder / "log").read_text(errors="replace")
 
     def stop(self) -> None:
-        """End it and all its processes."""
-        self.process.send_signal(signal.SIGKILL)
+        """End it and all its processes: it is the first of its namespace."""
+        first = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in first:
+            os.kill(int(pid), signal.SIGKILL)
         self.process.wait()
 
 
@@ -129,13 +132,15 @@ def _entered(root: Path, folder: Path, variables: dict[str, str], command: list[
     return [*unshared, "sh", "-c", " && ".join([*mounts, 'exec "$@"']), "sh", *enter]
 
 
-def process_video(settings: Settings, video: Path) -> str:
-    """Send a video through the worker: its state, and how many files came out of it."""
+def process_video(settings: Settings, video: Path, worker: Worker) -> str:
+    """Send a video through the worker: its state, and how many files came out of it; the log if anything went wrong."""
     fleet = Fleet(settings)
     fleet.store.put_new_file("videos/image.mp4", video, "video/mp4")
     options = Options(formats=tuple(FORMATS), kinematics=True, style=("overlay", "trails", "heatmap"))
     job = fleet.enqueue(f"s3://{settings.bucket}/videos/image.mp4", options)
     ended = job.wait(timeout_s=900)
+    if ended.state != State.SUCCEEDED:
+        raise SystemExit(f"{ended.state}: {ended.error}\n{worker.log()[-6000:]}")
     with tempfile.TemporaryDirectory() as folder:
         return f"{ended.state}, {len(job.fetch(Path(folder)))} files"
 
@@ -149,7 +154,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--job", type=Path)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="posefleet-image-") as folder, servers(Path(folder)) as settings:
+    with tempfile.TemporaryDirectory(prefix="image-") as folder, servers(Path(folder)) as settings:
         times = []
         for number in range(asked.runs):
             worker = Worker(
@@ -157,7 +162,7 @@ def main() -> None:
             )
             times.append(worker.ready_s)
             if asked.job and number == 0:
-                print(process_video(settings, asked.job))
+                print(process_video(settings, asked.job, worker))
             worker.stop()
         load = os.getloadavg()[0]
     print(f"{asked.queues}, {asked.processes} processes: ready after {' '.join(f'{each:.2f}' for each in times)} s")
