@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from producer import notify
 from producer.events.listing import Listing
 from producer.fleet import Fleet
-from producer.missing import missing
+from producer.missing import Missing, missing
 from producer.standing import complete
 from schema.errors import MessageError, PermanentError, SourceMissing, TransientError
 from schema.names import JOBS, OPEN, TASK_OF, UPLOADS, JobKeys
 from workers.ready import BEAT_S, beat
 from workers.storage.ends import tell_ended
 from workers.storage.records import close, purge, read_plan
+from workers.storage.several import answers
 from workers.work import clear_work
 
 log = logging.getLogger("posefleet")
@@ -28,6 +29,8 @@ _STALE_S = 6 * 3600
 _STALE_UPLOAD_S = 7 * 86_400
 """The same for uploads in parts by people, whose line may be slow."""
 _DAILY_S = 86_400
+_AT_ONCE = 16
+"""Jobs that are compared with storage side by side."""
 _LISTING_S = 60.0
 """Taking uploads that no event told of may take so long before sweeping goes on."""
 
@@ -134,9 +137,9 @@ class Sweeper:
         known, running = self._fleet.ledger.open_jobs(), self._fleet.ledger.running_jobs()
         findings.open_jobs = len(opened)
         quiet = self._fleet.ledger.now() - self._settings.quiet_s
-        for job_id, modified_s in opened.items():
-            if every or known.get(job_id, -1.0) < quiet:
-                self._look_after(findings, job_id, modified_s, busy=job_id in running)
+        silent = [job_id for job_id in opened if every or known.get(job_id, -1.0) < quiet]
+        for job_id, left in zip(silent, answers(self._missing, silent, _AT_ONCE), strict=True):
+            self._look_after(findings, job_id, left, opened[job_id], busy=job_id in running)
         for job_id in known.keys() - opened.keys():
             if self._has_ended(job_id):
                 self._tell_ended(job_id)
@@ -147,11 +150,21 @@ class Sweeper:
         jobs = [job_id for job_id in self._fleet.store.folders(JOBS) if job_id not in opened]
         return [job_id for job_id in jobs if not self._has_ended(job_id)]
 
-    def _look_after(self, findings: Findings, job_id: str, modified_s: float, *, busy: bool) -> None:
+    def _missing(self, job_id: str) -> Missing | PermanentError | None:
+        try:
+            return missing(self._fleet.store, job_id)
+        except (MessageError, SourceMissing) as error:
+            return error
+
+    def _look_after(
+        self, findings: Findings, job_id: str, left: Missing | PermanentError | None, modified_s: float, *, busy: bool
+    ) -> None:
         findings.compared += 1
         beat()
+        self._fleet.ledger.stay_alone()
         try:
-            left = missing(self._fleet.store, job_id)
+            if isinstance(left, PermanentError):
+                raise left
             if left is None:
                 self._close(findings, job_id, modified_s, busy=busy)
                 return

@@ -156,6 +156,28 @@ def test_the_lock_is_held_by_one(ledger, redis_url):
     other._redis.close()
 
 
+def test_a_long_sweep_goes_on_holding_the_lock(ledger):
+    with ledger.alone():
+        ledger._redis.pexpire(LedgerKeys.lock, 5000)
+        ledger.stay_alone()
+        assert ledger._redis.pttl(LedgerKeys.lock) <= 5000, "not every time"
+        ledger._locked_s -= 3600
+        ledger.stay_alone()
+        assert ledger._redis.pttl(LedgerKeys.lock) > 5000
+
+
+def test_a_sweep_that_lost_its_lock_stops(ledger, redis_url):
+    other = Ledger(redis_url)
+    with ledger.alone():
+        ledger._redis.delete(LedgerKeys.lock)
+        with other.alone() as second:
+            assert second
+            ledger._locked_s -= 3600
+            with pytest.raises(BrokerUnavailable, match="another sweeper has taken over"):
+                ledger.stay_alone()
+    other._redis.close()
+
+
 def test_closing_a_job_leaves_the_note_that_it_has_ended(progress, ledger):
     begin(progress, UNITS[0])
     progress.finish("j", "infer", UNITS[0], 1)

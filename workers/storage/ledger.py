@@ -5,12 +5,15 @@ taking it from the queue and noting that it did, or Redis lost its last second.
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from redis.exceptions import LockError
+from redis.lock import Lock
 
+from schema.errors import BrokerUnavailable
 from schema.names import LANES, STEPS, LedgerKeys, ProgressKeys, queue_name
 from schema.queue import KEY_PREFIX, unit_of
 from workers.storage.progress import connect, frames_in, member, translated
@@ -29,6 +32,8 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._redis = connect(url)
+        self._lock: Lock | None = None
+        self._locked_s = 0.0
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
@@ -37,11 +42,28 @@ class Ledger:
         with translated():
             held = bool(lock.acquire())
         try:
+            self._lock, self._locked_s = (lock, time.monotonic()) if held else (None, 0.0)
             yield held
         finally:
+            self._lock = None
             if held:
-                with suppress(LockError), translated():
+                with translated(), suppress(LockError):
                     lock.release()
+
+    def stay_alone(self) -> None:
+        """Go on holding the lock; cheap enough to be called all the time.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer, or somebody else has it by now.
+        """
+        if self._lock is None or time.monotonic() - self._locked_s < _LOCK_S / 10:
+            return
+        with translated():
+            try:
+                self._lock.reacquire()
+            except LockError as error:
+                raise BrokerUnavailable("another sweeper has taken over") from error
+        self._locked_s = time.monotonic()
 
     def restarted(self) -> bool:
         """Whether this is another run of the server than at the last call: then the end of its memory may be lost."""
