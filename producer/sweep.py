@@ -29,7 +29,7 @@ _STALE_S = 6 * 3600
 _STALE_UPLOAD_S = 7 * 86_400
 """The same for uploads in parts by people, whose line may be slow."""
 _DAILY_S = 86_400
-_AT_ONCE = 16
+AT_ONCE = 16
 """Jobs that are compared with storage side by side."""
 _LISTING_S = 60.0
 """Taking uploads that no event told of may take so long before sweeping goes on."""
@@ -138,7 +138,7 @@ class Sweeper:
         findings.open_jobs = len(opened)
         quiet = self._fleet.ledger.now() - self._settings.quiet_s
         silent = [job_id for job_id in opened if every or known.get(job_id, -1.0) < quiet]
-        for job_id, left in zip(silent, answers(self._missing, silent, _AT_ONCE), strict=True):
+        for job_id, left in zip(silent, answers(self._missing, silent, AT_ONCE), strict=True):
             self._look_after(findings, job_id, left, opened[job_id], busy=job_id in running)
         for job_id in known.keys() - opened.keys():
             if self._has_ended(job_id):

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from producer.sweep import AT_ONCE
 from tests.simulation.figures import Figures
 from tests.simulation.policy import Policy
 from tests.simulation.work import Video
@@ -134,4 +135,4 @@ def longest_video_h(figures: Figures, policy: Policy) -> float:
 
 def compared_s(figures: Figures) -> float:
     """Seconds of the sweeper for an open job of which there is no news."""
-    return figures["compared"] / 1e3 + figures["compared_s3"] * figures["s3_s"]
+    return figures["compared"] / 1e3 + figures["compared_s3"] * figures["s3_s"] / AT_ONCE

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from producer.sweep import AT_ONCE
 from tests.simulation import limits, policy
 from tests.simulation.figures import Figures, measured_load
 from tests.simulation.fleet import Fleet
@@ -159,8 +160,8 @@ def whatever(known: Policy, figures: Figures) -> Iterator[str]:
     settings, night, each_s = known.settings, figures["videos"], limits.compared_s(figures)
     most, long_s = settings.quiet_s / each_s, night * each_s
     yield f"- The sweeper compares a job of which there was no news for `quiet_s` ({settings.quiet_s:.0f} s) with"
-    yield f"  storage, one after the other, {each_s * 1e3:.0f} ms each: {most:,.0f} open jobs fill all of its time. For"
-    yield f"  {night:,.0f} set `quiet_s` to {long_s:,.0f} or more; with less, lost messages wait for sweeps to end."
+    yield f"  storage, {AT_ONCE} side by side, {each_s * 1e3:.0f} ms each: {most:,.0f} open jobs fill all of its time."
+    yield f"  For {night:,.0f} set `quiet_s` to {long_s:,.0f} or more; with less, lost messages wait for sweeps to end."
     longest_h, limit_s = limits.longest_video_h(figures, known), known.delivery.limits["stitch"]
     yield f"- Stitch takes videos of up to {longest_h:.1f} hours in its limit of {limit_s:.0f} s."
     held_gb = settings.max_waiting * figures["message"] / 1e9
