@@ -24,7 +24,6 @@ from tests.simulation.work import Video
 PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
 _MARK = "<!-- generated: make simulate ASK=--page -->"
 _SIZES = (10, 100, 1_000, 10_000)
-_GPU = "infer-gpu"
 
 
 def video_of(figures: Figures, seconds: float | None = None) -> Video:
@@ -169,31 +168,6 @@ def whatever(known: Policy, figures: Figures) -> Iterator[str]:
     yield f"- A core of the API tells {figures['answers']:.0f} times a second where jobs stand."
 
 
-def throughput(known: Policy, figures: Figures, seed: int) -> Iterator[str]:
-    """What so many workers get done when Redis has one core: infer only, full queues, half a minute."""
-    yield from ("| GPU workers | batches a second | of what they could | Redis's core |", "|---|---|---|---|")
-    video = replace(video_of(figures), render=False)
-    costs = replace(figures.costs(known.settings.batch_frames), start_s={})
-    for workers in _SIZES:
-        ideal = Rates.of(workers, figures, known, video)
-        fleet = Fleet(_always(known, workers), costs, seed)
-        fleet.submit([video] * math.ceil(60 * min(ideal.jobs, 5_000 / ideal.per_job)))
-        fleet.run(10.0)
-        done, served_s = fleet.tally.done["infer"], fleet.redis.served_s
-        fleet.run(40.0)
-        rate = (fleet.tally.done["infer"] - done) / 30
-        core = min(1.0, (fleet.redis.served_s - served_s) / 30 + fleet.redis.always)
-        yield f"| {workers:,} | {rate:,.0f} | {rate / ideal.batches:.0%} | {core:.0%} |"
-
-
-def _always(known: Policy, workers: int) -> Policy:
-    """Workers that are there from the beginning, beside a plan that costs them nothing."""
-    gpu = replace(known.pool(_GPU), pods=workers, scaling=None)
-    plan = replace(known.pool("plan"), pods=1, processes=10_000, scaling=None)
-    finish = replace(known.pool("finish"), pods=1, processes=10_000, scaling=None)
-    return replace(known, pools=(gpu, plan, finish))
-
-
 def price(known: Policy, figures: Figures) -> Iterator[str]:
     """What an hour of video costs."""
     video = video_of(figures, 3600)
@@ -226,8 +200,6 @@ def answers(figures: Figures, profile: str, seed: int) -> Iterator[str]:
     yield from breaking(known, figures)
     yield ""
     yield from whatever(known, figures)
-    yield from ("", "### What they get done with one Redis", "")
-    yield from throughput(known, figures, seed)
     yield from ("", "### Price", "")
     yield from price(known, figures)
     yield from ("", "### Measured runs and what the model says of them", "")
