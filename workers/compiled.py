@@ -7,6 +7,15 @@ matplotlib lists its fonts.
 from importlib import import_module
 
 _IMPORTED = (
+    "billiard.popen_spawn_posix",
+    "billiard.semaphore_tracker",
+    "billiard.spawn",
+    "celery.apps.worker",
+    "celery.bin.celery",
+    "celery.concurrency.prefork",
+    "celery.worker.consumer",
+    "celery.worker.strategy",
+    "kombu.transport.redis",
     "workers.consumer",
     "workers.formats.exports.labs",
     "workers.formats.plots",
@@ -26,6 +35,7 @@ def main() -> None:
         import_module(name)
     for name in ("workers.core.decoder", "workers.core.single_decoder", "workers.stages.tracking"):
         import_module(name).load()
+    import_module("workers.task").store()
     import_module("workers.media.jail.calls").warm()
 
 
