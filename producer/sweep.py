@@ -161,7 +161,6 @@ class Sweeper:
     ) -> None:
         findings.compared += 1
         beat()
-        self._fleet.ledger.stay_alone()
         try:
             if isinstance(left, PermanentError):
                 raise left

@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import uuid
+from contextlib import suppress
 from typing import Self
 
 import redis
@@ -35,7 +36,7 @@ class Doubling:
         self._redis.close()
 
     def _watch(self) -> None:
-        with self._seen.makefile("rb") as lines:
+        with suppress(ConnectionError), self._seen.makefile("rb") as lines:
             for line in lines:
                 if found := _PUSH.search(line):
                     self._repeat(found[1].decode(), codecs.escape_decode(found[2])[0])

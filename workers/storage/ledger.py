@@ -5,23 +5,26 @@ taking it from the queue and noting that it did, or Redis lost its last second.
 """
 
 import json
-import time
+import logging
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from redis.exceptions import LockError
+from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
-from schema.errors import BrokerUnavailable
 from schema.names import LANES, STEPS, LedgerKeys, ProgressKeys, queue_name
 from schema.queue import KEY_PREFIX, unit_of
 from workers.storage.progress import connect, frames_in, member, translated
 
+log = logging.getLogger("posefleet")
+
 _UNACKED = f"{KEY_PREFIX}unacked"
 _TAIL = 1000
 """Messages next in turn that are looked at: whoever came before them has been delivered."""
-_LOCK_S = 300
+_LOCK_S = 30
+_RENEWED_S = 5.0
 
 Unit = tuple[str, str]
 """Job id and unit."""
@@ -32,38 +35,29 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._redis = connect(url)
-        self._lock: Lock | None = None
-        self._locked_s = 0.0
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """Hold the sweepers' lock; false when another one has it."""
-        lock = self._redis.lock(LedgerKeys.lock, timeout=_LOCK_S, blocking=False)
+        """Hold the sweepers' lock for as long as it takes; false when another one has it.
+
+        A thread renews it, so that of a sweeper that dies it is free soon.
+        """
+        lock = self._redis.lock(LedgerKeys.lock, timeout=_LOCK_S, blocking=False, thread_local=False)
         with translated():
             held = bool(lock.acquire())
-        try:
-            self._lock, self._locked_s = (lock, time.monotonic()) if held else (None, 0.0)
-            yield held
-        finally:
-            self._lock = None
-            if held:
-                with translated(), suppress(LockError):
-                    lock.release()
-
-    def stay_alone(self) -> None:
-        """Go on holding the lock; cheap enough to be called all the time.
-
-        Raises:
-            BrokerUnavailable: Redis does not answer, or somebody else has it by now.
-        """
-        if self._lock is None or time.monotonic() - self._locked_s < _LOCK_S / 10:
+        if not held:
+            yield False
             return
-        with translated():
-            try:
-                self._lock.reacquire()
-            except LockError as error:
-                raise BrokerUnavailable("another sweeper has taken over") from error
-        self._locked_s = time.monotonic()
+        over = threading.Event()
+        renewing = threading.Thread(target=_renew, args=(lock, over), name="sweepers-lock", daemon=True)
+        renewing.start()
+        try:
+            yield True
+        finally:
+            over.set()
+            renewing.join()
+            with translated(), suppress(LockError):
+                lock.release()
 
     def restarted(self) -> bool:
         """Whether this is another run of the server than at the last call: then the end of its memory may be lost."""
@@ -177,3 +171,14 @@ class Ledger:
 
 def _id(message: dict[str, Any]) -> str:
     return str(message.get("headers", {}).get("id", ""))
+
+
+def _renew(lock: Lock, over: threading.Event) -> None:
+    """Hold on to a lock until ``over``, or somebody else has it."""
+    while not over.wait(_RENEWED_S):
+        try:
+            lock.reacquire()
+        except LockError:
+            return
+        except (RedisError, OSError):
+            log.debug("the sweepers' lock was not renewed", exc_info=True)
