@@ -40,16 +40,17 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 FROM builder AS opencv
 COPY requirements/image-cpu.txt ./requirements/
 ENV ENABLE_HEADLESS=1 \
+    OPENCV_PYTHON_SKIP_GIT_COMMANDS=1 \
     CMAKE_ARGS="-DBUILD_LIST=core,imgproc,imgcodecs,python3 -DCPU_DISPATCH=AVX2 -DWITH_AVIF=OFF -DWITH_EIGEN=OFF \
     -DWITH_FFMPEG=OFF -DWITH_IPP=OFF -DWITH_ITT=OFF -DWITH_JASPER=OFF -DWITH_JPEG=OFF -DWITH_LAPACK=OFF \
     -DWITH_OPENCL=OFF -DWITH_OPENEXR=OFF -DWITH_OPENJPEG=OFF -DWITH_PROTOBUF=OFF -DWITH_TIFF=OFF -DWITH_WEBP=OFF"
 RUN sed -n '/^opencv-python-headless==/,/[^\\]$/p' requirements/image-cpu.txt >requirements/opencv.txt \
     && pip download --require-hashes --no-deps --no-build-isolation --no-binary opencv-python-headless --dest source \
     -r requirements/opencv.txt \
-    && tar --extract --file source/*.tar.gz --one-top-level=opencv --strip-components=1
+    && tar --extract --file source/*.tar.gz --one-top-level=unpacked --strip-components=1
 # Stubs for type checkers describe all modules, so there are none.
-RUN sed -i -e 's/\[ r"python.cv2.py.typed" \]/[]/' -e 's/rearrange_cmake_output_data\["cv2.typing"\] = .*/pass/' opencv/setup.py \
-    && pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./opencv
+RUN sed -i -e 's/\[ r"python.cv2.py.typed" \]/[]/' -e 's/rearrange_cmake_output_data\["cv2.typing"\] = .*/pass/' unpacked/setup.py \
+    && pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./unpacked
 
 FROM builder AS environment-cpu
 COPY requirements/image-cpu.txt requirements/trim.sh ./requirements/
