@@ -12,10 +12,10 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 
-# What has a compiler, and stays behind.
+# What builds, and stays behind.
 FROM python AS builder
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends binutils=2.40-2 g++=4:12.2.0-3 \
+    && apt-get install --yes --no-install-recommends binutils=2.40-2 \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 ENV PATH=/build/tools/bin:/usr/local/bin:/usr/bin:/bin \
@@ -36,27 +36,10 @@ COPY producer ./producer
 COPY workers ./workers
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
-# OpenCV of three modules: the wheel on PyPI brings a second FFmpeg and a third BLAS, 130 MB that nothing calls.
-FROM builder AS opencv
-COPY requirements/image-cpu.txt ./requirements/
-ENV ENABLE_HEADLESS=1 \
-    CMAKE_ARGS="-DBUILD_LIST=core,imgproc,imgcodecs,python3 -DCPU_DISPATCH=AVX2 -DWITH_AVIF=OFF -DWITH_EIGEN=OFF \
-    -DWITH_FFMPEG=OFF -DWITH_IPP=OFF -DWITH_ITT=OFF -DWITH_JASPER=OFF -DWITH_JPEG=OFF -DWITH_LAPACK=OFF \
-    -DWITH_OPENCL=OFF -DWITH_OPENEXR=OFF -DWITH_OPENJPEG=OFF -DWITH_PROTOBUF=OFF -DWITH_TIFF=OFF -DWITH_WEBP=OFF"
-RUN sed -n '/^opencv-python-headless==/,/[^\\]$/p' requirements/image-cpu.txt >requirements/opencv.txt \
-    && pip download --require-hashes --no-deps --no-build-isolation --no-binary opencv-python-headless --dest source \
-    -r requirements/opencv.txt \
-    && tar --extract --file source/*.tar.gz --one-top-level=opencv --strip-components=1
-# Stubs for type checkers describe all modules, so there are none.
-RUN sed -i -e 's/\[ r"python.cv2.py.typed" \]/[]/' -e 's/rearrange_cmake_output_data\["cv2.typing"\] = .*/pass/' opencv/setup.py \
-    && pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./opencv
-
 FROM builder AS environment-cpu
 COPY requirements/image-cpu.txt requirements/trim.sh ./requirements/
-COPY --from=opencv /wheels /wheels
 COPY --from=project /wheels /wheels
 RUN python -m venv --without-pip /opt/posefleet/venv \
-    && sed -i '/^opencv-python-headless==/,/[^\\]$/d' requirements/image-cpu.txt \
     && uv pip install --require-hashes --no-deps -r requirements/image-cpu.txt \
     && uv pip install --offline --no-deps /wheels/*.whl \
     && sh requirements/trim.sh /opt/posefleet/venv/lib/python3.11/site-packages

@@ -48,6 +48,13 @@ class Builder:
             _set(found, step)
         return found
 
+    def _folder_of(self, name: str) -> str:
+        """Where the steps after a stage run."""
+        if name not in self.stages:
+            return "/"
+        given = [step.text for step in self.stages[name].steps if step.name == "WORKDIR"]
+        return given[-1] if given else self._folder_of(self.stages[name].base)
+
     def _of_base(self, stage: Stage) -> dict[str, str]:
         return self.variables(stage.base) if stage.base in self.stages else dict(_ENVIRONMENT)
 
@@ -59,7 +66,7 @@ class Builder:
         if not kept:
             mark.unlink(missing_ok=True)
             self._begin(stage, root)
-        work = "/"
+        work = self._folder_of(stage.base)
         for step in stage.steps:
             _set(environment, step)
             if step.name == "WORKDIR":
