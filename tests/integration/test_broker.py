@@ -1,6 +1,7 @@
 """How deliveries are noted and acknowledged in Redis."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from schema.messages import JobReference
@@ -20,6 +21,13 @@ def taken(channel: Any) -> Any:
     return message
 
 
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_a_delivery_takes_two_commands_and_its_acknowledgement_two(progress: Progress, redis_url: str):
     app = make_app(Settings(redis_url=redis_url))
     send(app, TASK_STITCH, [JobReference(job_id="a")])
@@ -27,6 +35,8 @@ def test_a_delivery_takes_two_commands_and_its_acknowledgement_two(progress: Pro
         with Monitor(redis_url) as monitor:
             message = taken(channel)
             message.ack()
+            progress.redis.echo("all seen")
+            until(lambda: any("ECHO" in name for name in monitor.sent))
         assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 0
     noted = {name: count for name, count in monitor.sent.items() if "unacked" in name}
     assert noted == dict.fromkeys(("ZADD unacked_index", "HSET unacked", "HDEL unacked", "ZREM unacked_index"), 1)
