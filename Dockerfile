@@ -22,10 +22,9 @@ ENV PATH=/build/tools/bin:/usr/local/bin:/usr/bin:/bin \
     UV_LINK_MODE=copy \
     UV_NO_CACHE=1 \
     UV_PYTHON=/opt/posefleet/venv
-COPY requirements/bootstrap.txt requirements/build.txt ./requirements/
+COPY requirements/bootstrap.txt ./requirements/
 RUN python -m venv tools \
-    && pip install --require-hashes -r requirements/bootstrap.txt \
-    && pip install --require-hashes -r requirements/build.txt
+    && pip install --require-hashes -r requirements/bootstrap.txt
 
 # Our own code, once for both images.
 FROM builder AS project
@@ -81,6 +80,7 @@ ENV PATH=/opt/posefleet/venv/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sb
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /work --shell /usr/sbin/nologin posefleet \
     && install --directory --owner 10001 --group 10001 /cache /ready /tokens /work
 WORKDIR /work
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["sh", "-c", "[ ! -e \"$POSEFLEET_READY_DIR/heartbeat\" ] || [ -n \"$(find \"$POSEFLEET_READY_DIR/heartbeat\" -newermt '60 seconds ago')\" ]"]
 
 # What is compiled, too. Layers keep whole seconds of a file's time, and numba and Python go by the times of sources: so
 # those get whole seconds before anything is compiled. The standard library comes without bytecode, so all of it lies in
@@ -124,7 +124,6 @@ COPY --from=compiled-gpu /opt/posefleet/bytecode /opt/posefleet/bytecode
 COPY --from=compiled-gpu /opt/posefleet/venv /opt/posefleet/venv
 COPY --from=compiled-gpu --chown=10001:10001 /opt/posefleet/cache /opt/posefleet/cache
 USER 10001:10001
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["sh", "-c", "[ ! -e \"$POSEFLEET_READY_DIR/heartbeat\" ] || [ -n \"$(find \"$POSEFLEET_READY_DIR/heartbeat\" -newermt '60 seconds ago')\" ]"]
 CMD ["python", "-m", "celery", "-A", "workers.app", "worker", "--queues", "infer", "--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
 
 # The last one is what a build without --target makes.
@@ -133,5 +132,4 @@ COPY --from=compiled-cpu /opt/posefleet/bytecode /opt/posefleet/bytecode
 COPY --from=compiled-cpu /opt/posefleet/venv /opt/posefleet/venv
 COPY --from=compiled-cpu --chown=10001:10001 /opt/posefleet/cache /opt/posefleet/cache
 USER 10001:10001
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["sh", "-c", "[ ! -e \"$POSEFLEET_READY_DIR/heartbeat\" ] || [ -n \"$(find \"$POSEFLEET_READY_DIR/heartbeat\" -newermt '60 seconds ago')\" ]"]
 CMD ["python", "-m", "celery", "-A", "workers.app", "worker", "--queues", "plan,infer,stitch,render,publish", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]

@@ -104,7 +104,6 @@ lock: ## Pin all requirements with hashes (needs uv; .venv's is used).
 	$(LOCK) --extra litert --extra flower --extra otel -c requirements/cpu.txt pyproject.toml -o requirements/image-cpu.txt
 	$(LOCK) --extra gpu --extra flower --extra otel -c requirements/gpu.txt pyproject.toml -o requirements/image-gpu.txt
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
-	$(LOCK) -c requirements/cpu.txt requirements/build.in -o requirements/build.txt
 	$(LOCK) requirements/npm.in -o requirements/npm.txt
 	$(LOCK) requirements/sbom.in -o requirements/sbom.txt
 	for peer in $(PEERS); do $(LOCK) -c requirements/cpu.txt $$peer.in -o $$peer.txt || exit 1; done

@@ -28,12 +28,12 @@ _SORTED = {
 def status(job: Annotated[str, typer.Argument(help="Job id.")], as_json: AsJson = False) -> None:
     """Say where a job stands, and once it has ended how fast each step was."""
     fleet = Fleet()
-    found = fleet.status(fleet.job(job).job_id)
+    found, info = fleet.status(fleet.job(job).job_id), fleet.info(job)
     if as_json:
-        print(_as_json([fleet.info(job).model_copy(update={"state": found.state, "error": found.error})]))
+        print(_as_json([info.model_copy(update={"state": found.state, "error": found.error})]))
         return
-    console.print(jobs_table([fleet.info(job)]))
-    if steps := found.manifest.steps if found.manifest else fleet.progress.steps(job, fleet.info(job).frames or 0):
+    console.print(jobs_table([info]))
+    if steps := found.manifest.steps if found.manifest else fleet.progress.steps(job, info.frames or 0):
         console.print(speed_table(steps))
     if found.manifest:
         console.print(summary({job: found.manifest}))

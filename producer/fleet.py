@@ -279,6 +279,7 @@ class Fleet:
         while job_id in self.ledger.running_jobs() and time.monotonic() < end:
             time.sleep(_POLL_S)
         deleted = purge(self.store, job_id)
+        self.progress.end(job_id)
         self.ledger.close(job_id)
         self.catalog.remove(job_id)
         return deleted

@@ -19,6 +19,8 @@ class Missing:
     step: str
     units: list[str]
     done: Done = field(default_factory=dict)
+    frames: int = 0
+    """Of the job; 0 before it has a plan."""
 
 
 def missing(store: ObjectStore, job_id: str) -> Missing | None:
@@ -45,9 +47,11 @@ def missing(store: ObjectStore, job_id: str) -> Missing | None:
 def _next(job: VideoJob, plan: Plan, done: Done) -> Missing:
     if "stitch" not in done:
         left = [unit for unit in plan.units if unit not in done["infer"]]
-        return Missing("infer", left, done) if left else Missing("stitch", [WHOLE], done)
+        step, left = ("infer", left) if left else ("stitch", [WHOLE])
+        return Missing(step, left, done, plan.stream.frames)
     left = [unit for unit in plan.units if job.options.render and unit not in done["render"]]
-    return Missing("render", left, done) if left else Missing("publish", [WHOLE], done)
+    step, left = ("render", left) if left else ("publish", [WHOLE])
+    return Missing(step, left, done, plan.stream.frames)
 
 
 def _done(there: set[str], keys: JobKeys, job: VideoJob, plan: Plan, step: str) -> set[str]:

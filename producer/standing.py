@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from producer.missing import Missing, missing
@@ -15,11 +14,11 @@ from workers.ready import beat
 from workers.storage.catalog import Catalog
 from workers.storage.port import ObjectStore
 from workers.storage.progress import frames_in
-from workers.storage.records import read_plan
+from workers.storage.several import answers
 
 log = logging.getLogger("posefleet")
 
-_READERS = 16
+_AT_ONCE = 16
 _NEXT = {
     "split": State.QUEUED,
     "infer": State.INFERRING,
@@ -43,16 +42,15 @@ def info_from_storage(store: ObjectStore, job_id: str) -> JobInfo:
     if (manifest := store.head(keys.manifest)) is not None:
         return ended_info(job, Manifest.from_json(store.get(keys.manifest)), manifest.modified_s)
     left = missing(store, job_id)
-    return _under_way(store, accepted_info(job), left) if left else accepted_info(job)
+    return _under_way(accepted_info(job), left) if left else accepted_info(job)
 
 
-def _under_way(store: ObjectStore, info: JobInfo, left: Missing) -> JobInfo:
+def _under_way(info: JobInfo, left: Missing) -> JobInfo:
     if left.step == "split":
         return info
-    total = read_plan(store, info.job_id).stream.frames
     done = {name: sum(map(frames_in, left.done.get(name, ()))) for name in info.work}
-    steps = {name: StepProgress(done=count, total=total) for name, count in done.items()}
-    return info.model_copy(update={"state": _NEXT[left.step], "frames": total, "steps": steps})
+    steps = {name: StepProgress(done=count, total=left.frames) for name, count in done.items()}
+    return info.model_copy(update={"state": _NEXT[left.step], "frames": left.frames, "steps": steps})
 
 
 def complete(store: ObjectStore, catalog: Catalog, job_ids: Iterable[str] | None = None) -> int:
@@ -69,8 +67,8 @@ def complete(store: ObjectStore, catalog: Catalog, job_ids: Iterable[str] | None
         StorageUnavailable, BrokerUnavailable
     """
     unknown = catalog.unknown(store.folders(JOBS) if job_ids is None else job_ids)
-    with ThreadPoolExecutor(_READERS) as pool:
-        catalog.restore(info for info in pool.map(partial(_readable, store), unknown) if info)
+    found = answers(partial(_readable, store), unknown, _AT_ONCE)
+    catalog.restore(info for info in found if info)
     if job_ids is None:
         catalog.set_whole()
     return len(unknown)

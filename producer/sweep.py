@@ -18,7 +18,7 @@ from schema.errors import MessageError, PermanentError, SourceMissing, Transient
 from schema.names import JOBS, OPEN, TASK_OF, UPLOADS, JobKeys
 from workers.ready import BEAT_S, beat
 from workers.storage.ends import tell_ended
-from workers.storage.records import close, purge, read_plan
+from workers.storage.records import close, purge
 from workers.storage.several import answers
 from workers.work import clear_work
 
@@ -161,21 +161,26 @@ class Sweeper:
     ) -> None:
         findings.compared += 1
         beat()
+        if isinstance(left, PermanentError):
+            findings.errors[job_id] = str(left)
+            return
         try:
-            if isinstance(left, PermanentError):
-                raise left
             if left is None:
                 self._close(findings, job_id, modified_s, busy=busy)
-                return
-            for step, done in left.done.items():
-                self._fleet.ledger.mark_done(job_id, step, done)
-            if left.step != "split":
-                self._fleet.progress.planned(job_id, read_plan(self._fleet.store, job_id).stream.frames)
-            alive = self._fleet.ledger.alive(job_id, left.step, left.units)
-            self._send(findings, left.step, job_id, [unit for unit in left.units if unit not in alive])
-            self._fleet.ledger.touch(job_id)
+            else:
+                self._go_on(findings, job_id, left)
         except (MessageError, SourceMissing) as error:
             findings.errors[job_id] = str(error)
+
+    def _go_on(self, findings: Findings, job_id: str, left: Missing) -> None:
+        """Note what a job has, and send what takes it on."""
+        for step, done in left.done.items():
+            self._fleet.ledger.mark_done(job_id, step, done)
+        if left.frames:
+            self._fleet.progress.planned(job_id, left.frames)
+        alive = self._fleet.ledger.alive(job_id, left.step, left.units)
+        self._send(findings, left.step, job_id, [unit for unit in left.units if unit not in alive])
+        self._fleet.ledger.touch(job_id)
 
     def _close(self, findings: Findings, job_id: str, modified_s: float, *, busy: bool) -> None:
         """Tidy up after a job that has ended, once nothing works on it."""

@@ -63,11 +63,12 @@ def infer(self: InferTask, batch: FrameBatch) -> str | None:
     """Find people in a frame range."""
     from workers.models.loaded import engine_for
     from workers.stages import again
-    from workers.storage.records import ended, read_job, read_plan
+    from workers.storage import known
+    from workers.storage.records import ended
 
     if ended(store(), batch.job_id):
         return None
-    job, plan = read_job(store(), batch.job_id), read_plan(store(), batch.job_id)
+    job, plan = known.job(store(), batch.job_id), known.plan(store(), batch.job_id)
     wanted = plan.range_of(batch.start, batch.stop)
     if (adopted := again.adopt(store(), job, wanted)) is not None:
         key = adopted
@@ -88,11 +89,12 @@ def stitch(self: StitchTask, reference: JobReference) -> str | None:
     """Track people through the whole video."""
     from workers.stages import pictures
     from workers.stages import stitch as videos
-    from workers.storage.records import ended, read_job, read_plan
+    from workers.storage import known
+    from workers.storage.records import ended
 
     if ended(store(), reference.job_id):
         return None
-    job, plan = read_job(store(), reference.job_id), read_plan(store(), reference.job_id)
+    job, plan = known.job(store(), reference.job_id), known.plan(store(), reference.job_id)
     stage = pictures.collect if job.pictures else videos.stitch
     with work_folder() as work:
         stage(store=store(), job=job, plan=plan, work=Path(work))
@@ -104,12 +106,13 @@ def stitch(self: StitchTask, reference: JobReference) -> str | None:
 @app.task(name=TASK_RENDER, base=RenderTask, bind=True)
 def render(self: RenderTask, batch: FrameBatch) -> str | None:
     """Draw a frame range of the annotated video."""
-    from workers.storage.records import ended, read_job, read_plan, read_stitched
+    from workers.storage import known
+    from workers.storage.records import ended
 
     if ended(store(), batch.job_id):
         return None
-    job, plan = read_job(store(), batch.job_id), read_plan(store(), batch.job_id)
-    stitched = read_stitched(store(), batch.job_id)
+    job, plan = known.job(store(), batch.job_id), known.plan(store(), batch.job_id)
+    stitched = known.stitched(store(), batch.job_id)
     wanted = plan.range_of(batch.start, batch.stop)
     with work_folder() as work:
         if job.pictures:
@@ -129,12 +132,13 @@ def render(self: RenderTask, batch: FrameBatch) -> str | None:
 def publish(self: PublishTask, reference: JobReference) -> str | None:
     """Join the pieces and write the manifest."""
     from workers.stages import publish as stage
-    from workers.storage.records import ended, read_job, read_plan, read_stitched
+    from workers.storage import known
+    from workers.storage.records import ended
 
     if ended(store(), reference.job_id):
         return None
-    job, plan = read_job(store(), reference.job_id), read_plan(store(), reference.job_id)
-    stitched = read_stitched(store(), reference.job_id)
+    job, plan = known.job(store(), reference.job_id), known.plan(store(), reference.job_id)
+    stitched = known.stitched(store(), reference.job_id)
     steps = progress().steps(reference.job_id, stitched.frames)
     with work_folder() as work:
         key = stage.publish(

@@ -9,6 +9,7 @@ from types import FrameType
 
 from schema.errors import BrokerUnavailable, JobEnded
 from schema.names import LedgerKeys
+from workers.storage import known
 from workers.storage.progress import Progress, translated
 
 _SIGNAL = signal.SIGUSR2
@@ -64,12 +65,14 @@ class Watch:
         """Read the channel until Redis goes away."""
         with translated(), self._progress.redis.pubsub(ignore_subscribe_messages=True) as channel:
             channel.subscribe(LedgerKeys.channel)
+            known.forget()
             if (job_id := self._job_id) and self._progress.is_ended(job_id):
                 self._interrupt(job_id)
             while True:
                 message = channel.get_message(timeout=_LISTEN_S)
                 if message is not None:
                     self._interrupt(message["data"])
+                    known.forget(message["data"])
 
     def _interrupt(self, job_id: str) -> None:
         with self._lock:

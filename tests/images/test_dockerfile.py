@@ -90,7 +90,7 @@ def test_pip_takes_only_what_is_hashed_or_was_built_here(stage: str, step: Step)
             assert "--require-hashes" in command or "--offline" in command or command.strip().endswith(" .")
 
 
-@pytest.mark.parametrize("name", ["build", "cpu", "image-cpu", "image-gpu", "npm", "sbom"])
+@pytest.mark.parametrize("name", ["bootstrap", "cpu", "image-cpu", "image-gpu", "npm", "sbom"])
 def test_requirements_are_hashed_and_have_no_address(name: str):
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     for block in re.split(r"\n(?=\S)", text.strip()):

@@ -12,9 +12,11 @@ from schema.messages import FrameBatch, JobReference, ModelIdentity, Source, Vid
 from schema.names import TASK_STITCH, JobKeys, LedgerKeys, ProgressKeys
 from schema.options import Options
 from schema.settings import current
+from tests.faults.ground import until
 from tests.support.memory import Memory
 from tests.unit.test_stitch import plan_of
 from workers import task as base
+from workers.storage import known
 from workers.storage.progress import Progress
 from workers.storage.records import end_early
 from workers.tasks import infer, stitch
@@ -180,6 +182,17 @@ def test_a_task_stops_when_its_job_ends_and_leaves_nothing(fakes, monkeypatch):
     assert {KEYS.manifest, KEYS.job, KEYS.plan} == set(store.bodies)
     assert redis.redis.zcard(LedgerKeys.running("infer")) == 0
     assert sent == []
+
+
+def test_records_are_read_again_once_the_job_has_ended(fakes, watched):
+    store, progress, _ = fakes()
+    with watched[1].over("another"):
+        until(lambda: progress.redis.pubsub_numsub(LedgerKeys.channel)[0][1], 10, "nobody listens")
+        assert len(known.plan(store, JOB.job_id).ranges) == 2
+        store.bodies[KEYS.plan] = plan_of([*CUTS, (40, 60)]).to_json()
+        assert len(known.plan(store, JOB.job_id).ranges) == 2
+        progress.end(JOB.job_id)
+        until(lambda: len(known.plan(store, JOB.job_id).ranges) == 3, 10, "the old plan is kept")
 
 
 def test_no_further_video_is_split_while_as_much_waits_as_redis_is_meant_to_hold(fakes, monkeypatch):

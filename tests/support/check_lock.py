@@ -18,9 +18,9 @@ EXTRAS = {
     "image-gpu": ["gpu", "flower", "otel"],
 }
 """Extras of each lock file of the project."""
-OTHERS = ("bootstrap", "build", "npm", "sbom")
+OTHERS = ("bootstrap", "npm", "sbom")
 """Lock files of tools, each made from a file ``.in``."""
-PINNED_BY = {"gpu": "cpu", "dev": "cpu", "image-cpu": "cpu", "image-gpu": "gpu", "build": "cpu", "peers": "cpu"}
+PINNED_BY = {"gpu": "cpu", "dev": "cpu", "image-cpu": "cpu", "image-gpu": "gpu", "peers": "cpu"}
 """The lock file whose versions another one takes."""
 
 

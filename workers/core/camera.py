@@ -11,8 +11,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-
-
 Sketch = NDArray[np.uint8]
 """``[264]``: 128 columns, 72 rows, 64 square roots of colour shares."""
 

@@ -17,9 +17,10 @@ from workers.formats.poses import write_poses
 from workers.media.frames import ShownFrame
 from workers.media.jail.calls import opened_range
 from workers.media.pixels import FramePicture, Frames
+from workers.storage import known
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
-from workers.storage.records import read_header, source_file
+from workers.storage.records import source_file
 from workers.telemetry.measure import finished
 
 
@@ -34,7 +35,7 @@ def infer(
     key = JobKeys(job.job_id).poses(wanted.start, wanted.stop)
     if store.head(key) is None:
         hit("infer.start", key)
-        header = read_header(store, job.plan_of, plan, wanted)
+        header = known.header(store, job.plan_of, plan, wanted)
         poses = infer_range(load_engine(job), source_file(store, job), plan, wanted, header)
         hit("infer.before_put", key)
         store.put_new(key, write_poses(poses))

@@ -60,8 +60,8 @@ class Products:
 def make(frames: Iterable[Frame], about: About, options: Options, folder: Path) -> Products:
     """Track ``frames`` and write all files that ``options`` ask for into ``folder``.
 
-    Formats of many files become folders.  Memory does not grow with the video, but for 16 bytes per frame, a few
-    hundred per track, and what DeepLabCut's format needs.
+    Formats of many files become folders.  Memory does not grow with the video, but for 16 bytes per frame and a few
+    hundred per track.
     """
     rules = TrackingRules.of(options)
     folder.mkdir(parents=True, exist_ok=True)

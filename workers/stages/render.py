@@ -17,9 +17,10 @@ from workers.media.history import HEAT_S, DrawnPerson
 from workers.media.jail.calls import decode_range
 from workers.media.painter import Painter
 from workers.media.writer import encode_piece
+from workers.storage import known
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
-from workers.storage.records import read_header, source_file
+from workers.storage.records import source_file
 from workers.telemetry.measure import finished
 
 People = list[DrawnPerson]
@@ -45,7 +46,7 @@ def render(
         since_s = begins_s - HEAT_S if painter.remembers else float("inf")
         rows = read_range(tracks_file(store, job), first, first + wanted.stop - wanted.start, since_s)
         people = drawn_people(rows)
-        header = read_header(store, job.plan_of, plan, wanted)
+        header = known.header(store, job.plan_of, plan, wanted)
         shown = decode_range(source_file(store, job), plan, wanted, header)
         body = io.BytesIO()
         frames = _with_people(shown, people, first)

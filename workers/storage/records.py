@@ -1,61 +1,34 @@
 """The records of a job in storage: read them, write the one that ends it, and tidy up after it."""
 
-from functools import lru_cache
-
 from schema.errors import PosefleetError
 from schema.failpoint import hit
 from schema.manifest import Failure, Manifest, State, Stitched
 from schema.messages import VideoJob
 from schema.names import JobKeys
 from schema.pictures import PictureList
-from schema.plan import FrameRange, Plan
+from schema.plan import Plan
 from schema.version import VERSION
 from workers.storage.port import ObjectInfo, ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.telemetry.measure import note
 from workers.telemetry.meters import JOBS
 
-_SMALL = 1 << 20
-"""Bytes of headers that a process keeps."""
 
-
-@lru_cache(maxsize=4)
 def read_job(store: ObjectStore, job_id: str) -> VideoJob:
     """``job.json``, which never changes."""
     return VideoJob.from_json(store.get(JobKeys(job_id).job))
 
 
-@lru_cache(maxsize=4)
 def read_plan(store: ObjectStore, job_id: str) -> Plan:
     """``plan.json``, which never changes."""
     return Plan.from_json(store.get(JobKeys(job_id).plan))
 
 
-def read_header(store: ObjectStore, job_id: str, plan: Plan, wanted: FrameRange) -> bytes:
-    """What makes a file of the bytes that hold a range; empty where the range has none of its own.
-
-    Args:
-        store: where it is.
-        job_id: the job that has the headers.
-        plan: of the job.
-        wanted: one of its ranges.
-    """
-    last = plan.ranges[-1].window
-    if wanted.window is None or last is None:
-        return b""
-    start, stop = wanted.window.header
-    if last.header[1] <= _SMALL:
-        return _read_headers(store, job_id)[start:stop]
-    return store.get_range(ObjectInfo(store.bucket, JobKeys(job_id).index, "", 0), start, stop)
-
-
-@lru_cache(maxsize=4)
-def _read_headers(store: ObjectStore, job_id: str) -> bytes:
+def read_headers(store: ObjectStore, job_id: str) -> bytes:
     """``index.bin``, which never changes."""
     return store.get(JobKeys(job_id).index)
 
 
-@lru_cache(maxsize=4)
 def read_stitched(store: ObjectStore, job_id: str) -> Stitched:
     """``stitched.json``, which never changes."""
     return Stitched.from_json(store.get(JobKeys(job_id).stitched()))
