@@ -72,8 +72,8 @@ def test_two_reducers_at_once(ground: Ground, undisturbed, record: Record, tmp_p
         folder.mkdir()
     at_once([partial(stitch, store=store, job=accepted, plan=plan, work=folder) for folder in folders])
     stitched = read_stitched(store, job.job_id)
-    facts = {"store": store, "job": accepted, "plan": plan, "stitched": stitched, "times": {}}
-    at_once([partial(publish, **facts, work=folder) for folder in folders])
+    publisher = partial(publish, store=store, job=accepted, plan=plan, stitched=stitched, steps={})
+    at_once([partial(publisher, work=folder) for folder in folders])
     record.exactly("manifests written", written(ground, job).count(200), 1)
     record.exactly("track files written", written(ground, job, TRACKS).count(200), 1)
     ground.usual()
