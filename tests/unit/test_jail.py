@@ -19,6 +19,8 @@ from schema.errors import DecoderDied, PictureError, SourceChanged, StorageUnava
 from schema.plan import Plan
 from tests.support.media import CLIP, ranged, shared
 from tests.support.mutants import children
+from workers.core.letterbox import Letterbox
+from workers.core.regions import Region
 from workers.media.frames import decode_range as decode_here
 from workers.media.index import read_index, whole
 from workers.media.jail import calls, talk
@@ -92,6 +94,31 @@ def test_pictures_of_real_files_are_those_of_this_process(name):
     for (*a, there), (*b, mine) in zip(looks(decoded(path, plan, header), plan.stream), here, strict=True):
         assert a == b
         np.testing.assert_array_equal(there, mine)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    "name",
+    [
+        "anamorphic_sar4_3.mp4",
+        "mirrored_metadata.mp4",
+        "rot90_metadata.mp4",
+        "odd_641x361_vp9.webm",
+        "hlg10-color-test.mp4",
+    ],
+)
+def test_views_are_what_scaling_here_makes_of_the_frames(name):
+    path = shared(f"awkward/{name}")
+    plan, header = planned(path)
+    stream = plan.stream
+    whole = Region(0, 0, stream.display_width, stream.display_height)
+    boxes = [Letterbox.fit(stream.display_width, stream.display_height, size) for size in (256, 384)]
+    here = Frames(stream)
+    with calls.opened_views(ranged(path), plan, plan.ranges[0], header, boxes) as viewed:
+        for there, mine in zip(viewed, decoded(path, plan, header), strict=True):
+            assert (there.pts, there.damaged) == (mine.pts, mine.damaged)
+            for box in boxes:
+                np.testing.assert_array_equal(there.views[box], here.picture(mine.picture).view(whole, box))
 
 
 def test_one_process_serves_call_after_call():

@@ -50,6 +50,12 @@ class Finder:
         self._model = model
         self._options = options
 
+    def views(self, width: int, height: int) -> list[Letterbox] | None:
+        """See `Engine.views`."""
+        looks = self._looks(width, height)
+        whole = all((region.width, region.height) == (width, height) for region, _ in looks)
+        return [box for _, box in looks] if whole else None
+
     def people(self, pictures: Iterator[Picture]) -> Iterator[FramePoses]:
         """The people of each picture, best first, in pixels of the picture."""
         with ahead(self._windows(pictures, keep=False), _WINDOWS_AHEAD) as windows:
@@ -66,7 +72,7 @@ class Finder:
         first = next(pictures, None)
         if first is None:
             return
-        shown = self._looks(first)
+        shown = self._looks(first.width, first.height)
         size = max(self._model.batch(box.padded_height, box.padded_width) for _, box in shown)
         every = chain([first], pictures)
         while window := list(islice(every, size)):
@@ -75,18 +81,18 @@ class Finder:
     def _window(self, pictures: list[Picture], *, keep: bool) -> _Window:
         views: dict[tuple[int, ...], list[_View]] = defaultdict(list)
         for index, picture in enumerate(pictures):
-            for region, box in self._looks(picture):
+            for region, box in self._looks(picture.width, picture.height):
                 pixels = picture.view(region, box)
                 views[pixels.shape].append(_View(index, region, box, pixels))
         sizes = [(picture.width, picture.height) for picture in pictures]
         return _Window(pictures if keep else [], sizes, views)
 
-    def _looks(self, picture: Picture) -> list[tuple[Region, Letterbox]]:
+    def _looks(self, width: int, height: int) -> list[tuple[Region, Letterbox]]:
         """What is looked at: the whole picture at every size, each tile at the first one."""
-        whole = Region(0, 0, picture.width, picture.height)
+        whole = Region(0, 0, width, height)
         first, *more = self._options.sizes
         looks = [(whole, size) for size in (first, *more)]
-        looks += [(tile, first) for tile in tiles_of(picture.width, picture.height, self._options.tiles, first)]
+        looks += [(tile, first) for tile in tiles_of(width, height, self._options.tiles, first)]
         return [(region, Letterbox.fit(region.width, region.height, size)) for region, size in looks]
 
     def _people(self, window: _Window) -> list[FramePoses]:

@@ -31,6 +31,9 @@ class Follower:
     def __init__(self, model: SinglePoseModel) -> None:
         self._model = model
 
+    def views(self, width: int, height: int) -> None:
+        """Crops are cut from the picture itself."""
+
     def run(self, pictures: Iterator[Picture]) -> Iterator[FramePoses]:
         """One person, or none, per picture."""
         with ahead((self._whole(picture) for picture in pictures), self._model.batch) as tasks:

@@ -5,18 +5,17 @@ from functools import cached_property
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
-from numpy.typing import NDArray
 
 from schema.plan import Stream
 from workers.core.camera import Sketch
 from workers.core.letterbox import Letterbox
 from workers.core.regions import Region, Square
-from workers.media.orientation import Orientation
+from workers.media.scaler import Pixels, Scaler
 from workers.media.sketch import sketch_of
 from workers.telemetry.measure import computing
 
-Pixels = NDArray[np.uint8]
+Views = dict[Letterbox, Pixels]
+"""Of one frame: uint8 ``[padded_height, padded_width, 3]`` RGB."""
 
 
 class Still:
@@ -51,20 +50,26 @@ class Still:
 
 
 class Frames:
-    """Makes pictures of a stream's frames; scalers are kept from frame to frame."""
+    """Makes pictures of a stream's frames, and keeps their sketches."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
-        self.orientation = Orientation(stream.rotation, stream.mirrored)
         self.sketches: dict[int, Sketch] = {}
         """By index of the frame, of those that were viewed whole."""
-        self._scalers: dict[tuple[int, int], VideoReformatter] = {}
+        self._scaler = Scaler(stream)
         self._count = 0
 
     def picture(self, frame: VideoFrame) -> "FramePicture":
         """The picture of the next frame."""
         self._count += 1
         return FramePicture(frame, self, self._count - 1)
+
+    def viewed(self, views: Views) -> "ViewedPicture":
+        """The picture of the next frame, of which only views of the whole are there."""
+        first, pixels = next(iter(views.items()))
+        self.note(self._count, pixels[: first.content_height, : first.content_width])
+        self._count += 1
+        return ViewedPicture(views)
 
     def note(self, index: int, whole: Pixels) -> None:
         """Keep a sketch of the frame ``index``, of which ``whole`` is the picture at any size."""
@@ -73,15 +78,8 @@ class Frames:
 
     @computing("letterbox")
     def rgb(self, frame: VideoFrame, width: int, height: int) -> Pixels:
-        """``frame`` as displayed, scaled to ``width`` x ``height``: uint8 ``[height, width, 3]``."""
-        if self.orientation.swaps_sides:
-            width, height = height, width
-        scaler = self._scalers.setdefault((width, height), VideoReformatter())
-        small = scaler.reformat(
-            frame, width, height, "rgb24", interpolation=Interpolation.AREA, dst_color_range=ColorRange.JPEG, threads=1
-        )
-        turned: Pixels = self.orientation.apply(small.to_ndarray())
-        return turned
+        """See `Scaler.rgb`."""
+        return self._scaler.rgb(frame, width, height)
 
 
 class FramePicture:
@@ -111,6 +109,24 @@ class FramePicture:
     def crop(self, square: Square, side: int) -> Pixels:
         """See `Picture.crop`."""
         return self._still.crop(square, side)
+
+
+class ViewedPicture:
+    """A frame for those who look at nothing but the whole of it, at sizes known before."""
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+        first = next(iter(views))
+        self.width, self.height = first.width, first.height
+
+    def view(self, region: Region, letterbox: Letterbox) -> Pixels:
+        """See `Picture.view`; raises KeyError for any other letterbox."""
+        assert (region.width, region.height) == (self.width, self.height)
+        return self._views[letterbox]
+
+    def crop(self, square: Square, side: int) -> Pixels:
+        """There is nothing to cut from: raises LookupError."""
+        raise LookupError(f"{square} at {side}: of this picture there are only views")
 
 
 def scaled(picture: Pixels, width: int, height: int) -> Pixels:

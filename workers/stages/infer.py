@@ -1,6 +1,7 @@
 """Infer: the frames of one range to one poses object."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -10,18 +11,22 @@ from schema.messages import VideoJob
 from schema.names import JobKeys
 from schema.plan import FrameRange, Plan
 from workers.core.camera import SKETCH_VALUES
+from workers.core.letterbox import Letterbox
 from workers.core.merge import together
 from workers.core.poses import FramePoses, RangePoses
 from workers.engine.engine import Engine
+from workers.engine.picture import Picture
 from workers.formats.poses import write_poses
-from workers.media.frames import ShownFrame
-from workers.media.jail.calls import opened_range
-from workers.media.pixels import FramePicture, Frames
+from workers.media.jail.calls import opened_range, opened_views
+from workers.media.pixels import Frames
 from workers.storage import known
 from workers.storage.port import ObjectStore
 from workers.storage.ranged import RangedFile
 from workers.storage.records import source_file
 from workers.telemetry.measure import finished
+
+Shown = tuple[int, bool, Picture]
+"""A frame's time in ticks, whether it is damaged, its picture."""
 
 
 def infer(
@@ -49,8 +54,16 @@ def infer_range(engine: Engine, file: RangedFile, plan: Plan, wanted: FrameRange
     times: list[int] = []
     damaged: list[bool] = []
     frames = Frames(plan.stream)
-    with opened_range(file, plan, wanted, header) as decoded:
-        found = list(engine.run(_pictures(decoded, frames, times, damaged)))
+
+    def noted(shown: Iterator[Shown]) -> Iterator[Picture]:
+        for pts, broken, picture in shown:
+            times.append(pts)
+            damaged.append(broken)
+            yield picture
+
+    boxes = engine.views(plan.stream.display_width, plan.stream.display_height)
+    with _opened(file, plan, wanted, header, frames, boxes) as shown:
+        found = list(engine.run(noted(shown)))
     sketches = [frames.sketches[index] for index in range(len(times))]
     return replace(
         joined(times, found, planned=wanted.stop - wanted.start),
@@ -65,11 +78,19 @@ def joined(times: list[int], found: list[FramePoses], planned: int) -> RangePose
     return RangePoses(np.array(times, np.int64), counts, together(found), planned)
 
 
-def _pictures(
-    decoded: Iterator[ShownFrame], frames: Frames, times: list[int], damaged: list[bool]
-) -> Iterator[FramePicture]:
-    """The pictures of the frames that decode; their times go to ``times``, whether they are to ``damaged``."""
-    for shown in decoded:
-        times.append(shown.pts)
-        damaged.append(shown.damaged)
-        yield frames.picture(shown.picture)
+@contextmanager
+def _opened(
+    file: RangedFile,
+    plan: Plan,
+    wanted: FrameRange,
+    header: bytes,
+    frames: Frames,
+    boxes: list[Letterbox] | None,
+) -> Iterator[Iterator[Shown]]:
+    """The frames that decode; they are scaled where they decode if views of the whole are enough."""
+    if boxes is None:
+        with opened_range(file, plan, wanted, header) as decoded:
+            yield ((each.pts, each.damaged, frames.picture(each.picture)) for each in decoded)
+    else:
+        with opened_views(file, plan, wanted, header, boxes) as viewed:
+            yield ((each.pts, each.damaged, frames.viewed(each.views)) for each in viewed)

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from itertools import chain
+from mmap import mmap
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -16,14 +18,26 @@ from pydantic import TypeAdapter, ValidationError
 from schema.errors import DecoderDied, PictureError
 from schema.plan import FrameRange, Plan, Stream
 from schema.settings import current
+from workers.core.letterbox import Letterbox
 from workers.media.frames import ShownFrame
 from workers.media.jail import planes, talk
 from workers.media.jail.talk import Answer, Talk
 from workers.media.jail.wire import Words
 from workers.media.limits import Limits
-from workers.media.pixels import Still
+from workers.media.pixels import Still, Views
+from workers.media.scaler import Pixels
 from workers.media.sound import Sound, Timed
 from workers.storage.ranged import RangedFile
+
+
+class ShownViews(NamedTuple):
+    """A decoded frame scaled for a model, and when it is shown."""
+
+    pts: int
+    """Ticks of the stream's time base."""
+    views: Views
+    damaged: bool
+
 
 _RANGES = TypeAdapter(list[FrameRange])
 _PARTS = TypeAdapter(list[tuple[int, int]])
@@ -78,11 +92,25 @@ def opened_range(
         DecoderDied: decoding crashed or hung.
         StorageUnavailable, SourceChanged: from reading.
     """
-    alone = plan.model_copy(update={"ranges": (), "warnings": ()}).to_message()
-    question = {"do": "decode", "size": file.size, "plan": alone, "wanted": wanted.model_dump(mode="json")}
-    with talk.asked(limits(), question, header, file) as asked:
+    with talk.asked(limits(), {"do": "decode", **_range(file, plan, wanted)}, header, file) as asked:
         time_base = Fraction(plan.stream.time_base)
         yield (_shown(asked, words, time_base) for words, _ in asked.answers())
+
+
+@contextmanager
+def opened_views(
+    file: RangedFile, plan: Plan, wanted: FrameRange, header: bytes, boxes: list[Letterbox]
+) -> Iterator[Iterator[ShownViews]]:
+    """Like `opened_range`, with each frame scaled into ``boxes`` where it was decoded; for errors see there."""
+    sizes = [[box.content_width, box.content_height] for box in boxes]
+    question = {"do": "view", **_range(file, plan, wanted), "sizes": sizes}
+    with talk.asked(limits(), question, header, file) as asked:
+        yield chain.from_iterable(_viewed(asked, words, boxes) for words, _ in asked.answers())
+
+
+def _range(file: RangedFile, plan: Plan, wanted: FrameRange) -> Words:
+    alone = plan.model_copy(update={"ranges": (), "warnings": ()}).to_message()
+    return {"size": file.size, "plan": alone, "wanted": wanted.model_dump(mode="json")}
 
 
 def _shown(asked: Talk, words: Words, time_base: Fraction) -> ShownFrame:
@@ -96,6 +124,26 @@ def _shown(asked: Talk, words: Words, time_base: Fraction) -> ShownFrame:
         picture.pts, picture.time_base = pts, time_base
         asked.took()
         return ShownFrame(pts, picture, bool(words["damaged"]))
+
+
+def _viewed(asked: Talk, words: Words, boxes: list[Letterbox]) -> list[ShownViews]:
+    """The views of the frames that an answer tells of, copied out of the ring."""
+    with _checked():
+        at, found = _whole(words["at"]), []
+        for pts, damaged in words["views"]:
+            found.append(ShownViews(_whole(pts), Views(), bool(damaged)))
+            for box in boxes:
+                found[-1].views[box] = _boxed(asked.child.memory, at, box)
+                at += 3 * box.content_width * box.content_height
+        asked.took()
+        return found
+
+
+def _boxed(memory: mmap, at: int, box: Letterbox) -> Pixels:
+    target = np.zeros((box.padded_height, box.padded_width, 3), np.uint8)
+    content = np.frombuffer(memory, np.uint8, 3 * box.content_width * box.content_height, at)
+    target[: box.content_height, : box.content_width] = content.reshape(box.content_height, box.content_width, 3)
+    return target
 
 
 class JailedIndex:

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from schema.errors import PictureError, PosefleetError, TooLarge, VideoError
 from schema.plan import FrameRange, Plan
-from workers.media.frames import decode_range
+from workers.media.frames import ShownFrame, decode_range
 from workers.media.index import read_index, whole
 from workers.media.jail import confine, planes, ring
 from workers.media.jail.siting import siting_of
@@ -23,6 +24,7 @@ from workers.media.jail.wire import BrokenWire, Wire, Words
 from workers.media.limits import Limits
 from workers.media.photos import read_rgb
 from workers.media.ranges import frame_ranges
+from workers.media.scaler import Scaler
 from workers.media.sound import opened_sound
 from workers.storage.port import ObjectInfo
 from workers.storage.ranged import RangedFile
@@ -30,6 +32,8 @@ from workers.storage.ranged import RangedFile
 _ALIVE_EVERY_S = 0.5
 _MOST_WORDS = 400
 _PACKETS = 256
+_TOGETHER = 4
+"""Frames of which views are sent at once: every message takes both sides some time."""
 _EMPTY = {"movflags": "empty_moov", "fflags": "+flush_packets"}
 _NO_PARTS = frozenset({"av.__main__", "av.datasets"})
 
@@ -147,6 +151,8 @@ class _Server:
         self._wire, self._memory, self._limits = wire, memory, limits
         self._pipe = _Pipe(wire)
         self._spoke = 0.0
+        self._scaled_s = 0.0
+        """CPU time of this answer that went into scaling."""
 
     def one(self) -> bool:
         """Answer the next question; whether the process is still fit for another."""
@@ -154,13 +160,13 @@ class _Server:
         while "do" not in words:  # what was said before the end of the last answer was known
             words, body = self._wire.receive()
         self._pipe.sent, self._pipe.freed, self._pipe.cancelled = 0, 0, False
-        began = time.process_time()
+        began, self._scaled_s = time.process_time(), 0.0
         try:
             getattr(self, f"_{words['do']}")(words, body)
         except BrokenWire:
             raise
         except _Cancelled:
-            self._wire.send({"done": True, "cpu_s": time.process_time() - began})
+            self._done(began)
             return True
         except MemoryError:
             self._wire.send(_failure(TooLarge("the file asks for more memory than there is for it")))
@@ -168,8 +174,12 @@ class _Server:
         except Exception as error:
             self._wire.send(_failure(error))
             return isinstance(error, PosefleetError | av.FFmpegError)
-        self._wire.send({"done": True, "cpu_s": time.process_time() - began})
+        self._done(began)
         return not self._pipe.cancelled  # else FFmpeg has swallowed it, and may bring it up again
+
+    def _done(self, began: float) -> None:
+        spent = time.process_time() - began
+        self._wire.send({"done": True, "cpu_s": spent - self._scaled_s, "scaled_s": self._scaled_s})
 
     def _index(self, words: Words, _: bytes) -> None:
         index = read_index(self._file(words), self._limits)
@@ -182,10 +192,8 @@ class _Server:
         self._wire.send({"ranges": [each.model_dump(mode="json") for each in ranges]}, headers)
 
     def _decode(self, words: Words, header: bytes) -> None:
-        plan, wanted = Plan.from_message(words["plan"]), FrameRange.model_validate(words["wanted"])
         room, sitings = _Room(self._pipe, len(self._memory)), dict[planes.Kind, str]()
-        shown = decode_range(self._file(words), plan, wanted, header, self._limits, self._alive)
-        for each in shown:
+        for each in self._shown(words, header):
             frame = each.picture
             kind = (frame.format.name, frame.width, frame.height)
             size = planes.size_of(planes.layout_of(*kind))
@@ -196,6 +204,26 @@ class _Server:
             self._wire.send({"frame": known, "at": place, "pts": each.pts, "damaged": each.damaged})
             self._spoke = time.monotonic()
         self._pipe.wait_for_all()
+
+    def _view(self, words: Words, header: bytes) -> None:
+        """Like `_decode`, but of each frame only RGB of the sizes that are asked for, and a few frames at a time."""
+        room, scaler = _Room(self._pipe, len(self._memory)), Scaler(Plan.from_message(words["plan"]).stream)
+        shown = self._shown(words, header)
+        while some := list(islice(shown, _TOGETHER)):
+            began = time.thread_time()
+            views = [scaler.rgb(each.picture, *size) for each in some for size in words["sizes"]]
+            self._scaled_s += time.thread_time() - began
+            place = at = room.place(sum(view.size for view in views))
+            for view in views:
+                np.copyto(np.frombuffer(self._memory, np.uint8, view.size, at).reshape(view.shape), view)
+                at += view.size
+            self._wire.send({"views": [[each.pts, each.damaged] for each in some], "at": place})
+            self._spoke = time.monotonic()
+        self._pipe.wait_for_all()
+
+    def _shown(self, words: Words, header: bytes) -> Iterator[ShownFrame]:
+        plan, wanted = Plan.from_message(words["plan"]), FrameRange.model_validate(words["wanted"])
+        return decode_range(self._file(words), plan, wanted, header, self._limits, self._alive)
 
     def _sound(self, words: Words, _: bytes) -> None:
         """A container of the sound's stream without any packets, then the packets."""

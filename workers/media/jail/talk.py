@@ -20,6 +20,8 @@ _SLICE_S = 0.5
 _MOST_QUESTIONS = 256
 """After so many a process makes room for a new one: libraries leak."""
 _MOST_IDLE = 1
+_HOLDING = frozenset({"frame", "views", "packets"})
+"""Answers that take room until they are used up."""
 _MOST_READ = 512 << 20
 _MOST_S = 86_400.0
 _idle: list[Child] = []
@@ -122,10 +124,11 @@ class Talk:
         self._waited_s = 0.0
         if "done" in words or "error" in words:
             spent("decode", _seconds(words.get("cpu_s")))
+            spent("letterbox", _seconds(words.get("scaled_s")))
             self._finish(fit="done" in words or not isinstance(_error(words), DecoderDied))
         elif "alive" in words:
             return
-        self._held += "frame" in words or "packets" in words
+        self._held += not _HOLDING.isdisjoint(words)
         self._answers.put((words, body))
 
     def _finish(self, *, fit: bool) -> None:
