@@ -57,7 +57,9 @@ class Settings(BaseSettings):
     )
     max_attempts: int = Field(3, ge=1, description="starts of one batch before it is a dead letter")
     max_stumbles: int = Field(
-        10, ge=1, description="transient errors of one batch, while servers answer, before it is a dead letter"
+        10,
+        ge=1,
+        description="transient errors of one batch while servers answer, and workers lost at it, before it ends",
     )
     retry_backoff_s: float = Field(1.0, ge=0, description="first wait after a transient error; doubles, with jitter")
     patience_s: float = Field(

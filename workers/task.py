@@ -157,11 +157,18 @@ class FleetTask(Task):  # type: ignore[misc]
 
     def _turn(self, asked: Any) -> int | None:
         """Number of this attempt; none when there is nothing to do."""
-        delivery = self.request.delivery_info or {}
-        if delivery.get("redelivered"):
+        redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
+        if redelivered:
             measure.note(meters.REDELIVERIES, 1, self.step)
-        fresh = not (self.request.retries or delivery.get("redelivered"))
-        start = progress().start(asked.job_id, self.step, asked.unit, fresh=fresh, within_s=self._limit_s())
+        start = progress().start(
+            asked.job_id,
+            self.step,
+            asked.unit,
+            fresh=not (self.request.retries or redelivered),
+            within_s=self._limit_s(),
+            redelivered=redelivered,
+            most_stumbles=current().max_stumbles,
+        )
         if start.attempt:
             return start.attempt
         log.info("%s job=%s unit=%s left out: %s", self.step, asked.job_id, asked.unit, start.turn.value)

@@ -1,6 +1,7 @@
 """What a worker does about errors, by class of error. The task runs in this process, storage is in memory."""
 
 import time
+from functools import partial
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
@@ -110,6 +111,21 @@ def test_a_batch_that_takes_its_process_down_is_given_up_after_its_attempts(fake
         start(redis)
     infer.apply(args=[BATCH.to_message()], retries=3)
     assert "was started 3 times without an end" in store.bodies[KEYS.dead("infer", 0, 20)].decode()
+
+
+def test_a_worker_that_is_gone_is_a_stumble_of_its_batch_up_to_a_limit(fakes):
+    _, redis, _ = fakes()
+    begin = partial(redis.start, JOB.job_id, "infer", BATCH.unit, fresh=False, within_s=60, most_stumbles=2)
+    assert begin().attempt == 1
+    assert [begin(redelivered=True).attempt for _ in range(4)] == [1, 1, 2, 3]
+
+
+def test_what_is_redelivered_without_having_begun_is_an_attempt(fakes):
+    _, redis, _ = fakes()
+    begin = partial(redis.start, JOB.job_id, "infer", BATCH.unit, fresh=False, within_s=60, most_stumbles=2)
+    assert begin(redelivered=True).attempt == 1
+    redis.put_back(JOB.job_id, "infer", BATCH.unit, 0.0, "", stumbled=None)
+    assert begin(redelivered=True).attempt == 2
 
 
 def test_running_into_the_time_limit_is_an_attempt(fakes, monkeypatch):

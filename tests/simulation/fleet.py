@@ -162,13 +162,13 @@ class Fleet:
             self._over.succeed()
 
     def give_back(self, unit: Unit, after_s: float, spent_s: float | None) -> None:
-        """A worker that goes away had a unit; none was spent on what was only in hand. Being stopped is no attempt."""
+        """A worker that goes away had a unit; none was spent on what was only in hand. Neither way is an attempt."""
         if spent_s is None:
             self.tally.untouched[unit.queue] += 1
         else:
             self.tally.returned[unit.queue] += 1
             self.tally.wasted_s += spent_s
-            unit.attempts -= not after_s
+            unit.attempts -= 1
         self._again(unit, after_s)
 
     def overdue(self, unit: Unit, spent_s: float) -> None:

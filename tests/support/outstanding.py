@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from schema.names import STEPS, LedgerKeys, ProgressKeys
+from schema.names import STEPS, LedgerKeys
 from schema.queue import unit_of
 
 _TOLD = re.compile(r'^posefleet_outstanding\{queue="(\w+)"\} (\S+)$', re.MULTILINE)
@@ -35,22 +35,18 @@ class Sampler:
     """Samples with work that was unacknowledged all the while."""
     too_low: list[str] = field(default_factory=list)
     """Samples in which the exporter said less than there was."""
-    acknowledging: int = 0
-    """Samples with 0 for a queue whose last message was done but not yet acknowledged."""
 
     def sample(self) -> dict[str, float]:
         """Look once; what the exporter says, by queue, and nothing when it does not know."""
         before = self._unacked(), self._ledger()
         found = told(self.address)
         unacked, ledger = before[0] & self._unacked(), before[1].items() & self._ledger().items()
-        working = {task_id for task_id in unacked if not self._done(task_id)}
         self.samples += 1
         if not found:
             self.silent += 1
             return found
-        self.busy += bool(working)
-        self.acknowledging += any(found[_queue(task_id)] == 0 for task_id in unacked - working)
-        self._compare("unacknowledged", Counter(map(_queue, working)), found)
+        self.busy += bool(unacked)
+        self._compare("unacknowledged", Counter(map(_queue, unacked)), found)
         self._compare("in the ledger", Counter(STEPS[step] for (step, _, _), _ in ledger), found)
         return found
 
@@ -73,11 +69,6 @@ class Sampler:
             pipe.zrange(key, 0, -1, withscores=True)
         members = zip(keys, pipe.execute(), strict=True)
         return {(step, key, unit): since for (step, key), found in members for unit, since in found}
-
-    def _done(self, task_id: str) -> bool:
-        step, job_id, unit = unit_of(task_id)
-        keys = ProgressKeys(job_id)
-        return bool(self.redis.sismember(keys.done(step), unit) or self.redis.exists(keys.ended))
 
 
 def _queue(task_id: str) -> str:

@@ -20,7 +20,8 @@ from workers.storage.progress import connect, frames_in, member, translated
 
 log = logging.getLogger("posefleet")
 
-_UNACKED = f"{KEY_PREFIX}unacked"
+UNACKED = f"{KEY_PREFIX}unacked"
+"""Hash of the messages that workers have, by delivery, as kombu keeps it."""
 _TAIL = 1000
 """Messages next in turn that are looked at: whoever came before them has been delivered."""
 _LOCK_S = 30
@@ -166,7 +167,7 @@ class Ledger:
 
     def _delivered(self) -> set[str]:
         """Ids of the messages that workers have."""
-        return {_id(json.loads(body)[0]) for body in self._redis.hvals(_UNACKED)}
+        return {_id(json.loads(body)[0]) for body in self._redis.hvals(UNACKED)}
 
 
 def _id(message: dict[str, Any]) -> str:

@@ -94,7 +94,17 @@ class Progress:
                 self._announce(keys=keys, args=[job_id, 0, member(job_id, WHOLE)], client=pipe)
             pipe.execute()
 
-    def start(self, job_id: str, step: str, unit: str, *, fresh: bool, within_s: float) -> Start:
+    def start(
+        self,
+        job_id: str,
+        step: str,
+        unit: str,
+        *,
+        fresh: bool,
+        within_s: float,
+        redelivered: bool = False,
+        most_stumbles: int = 0,
+    ) -> Start:
         """Ask for a turn at a unit.
 
         Args:
@@ -103,17 +113,16 @@ class Progress:
             unit: of the job.
             fresh: the message comes for the first time: then it is not worked on twice at once.
             within_s: whoever began longer ago than this does not count.
+            redelivered: Redis took the message back from a worker that is gone: where it was at the unit, that is a
+                stumble and no attempt.
+            most_stumbles: of one unit; from then on they are attempts.
         """
         keys, name = ProgressKeys(job_id), member(job_id, unit)
         about_job = [keys.attempts, keys.times, keys.ended, keys.done(step)]
         used = [LedgerKeys.running(step), LedgerKeys.open, *about_job, *LedgerKeys.all_waiting(step)]
+        about_unit = [name, job_id, step, f"{step}:{unit}", int(fresh), within_s, KEPT_S, unit, _caller()]
         with translated():
-            said = int(
-                self._start(
-                    keys=used,
-                    args=[name, job_id, step, f"{step}:{unit}", int(fresh), within_s, KEPT_S, unit, _caller()],
-                )
-            )
+            said = int(self._start(keys=used, args=[*about_unit, int(redelivered), most_stumbles]))
         return Start(Turn.GO, said) if said > 0 else Start(Turn.ENDED if said < 0 else Turn.TAKEN)
 
     def put_back(

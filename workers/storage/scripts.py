@@ -17,8 +17,9 @@ end
 """
 
 #: KEYS: running, open, attempts, times, ended, done, waiting of each lane.
-#: ARGV: member, job, step, step:unit, fresh, within, kept, unit, caller.
+#: ARGV: member, job, step, step:unit, fresh, within, kept, unit, caller, redelivered, most stumbles.
 #: -1: the job has ended, 0: somebody is at it, else: attempt.  A message that comes after the end is no attempt.
+#: One that is redelivered while its unit runs has lost the whole worker: a stumble, as no batch does that alone.
 START = (
     _NOW
     + _UNWAIT
@@ -41,6 +42,10 @@ if redis.call('SISMEMBER', KEYS[6], ARGV[8]) == 1 then
   return math.max(1, tonumber(redis.call('HGET', KEYS[3], ARGV[4]) or '1'))
 end
 redis.call('HSET', KEYS[3], ARGV[4] .. ':by', ARGV[9])
+if since and ARGV[10] == '1'
+  and redis.call('HINCRBY', KEYS[3], ARGV[4] .. ':stumbles', 1) <= tonumber(ARGV[11]) then
+  return math.max(1, tonumber(redis.call('HGET', KEYS[3], ARGV[4]) or '1'))
+end
 local count = redis.call('HINCRBY', KEYS[3], ARGV[4], 1)
 redis.call('EXPIRE', KEYS[3], ARGV[7])
 return count
@@ -156,4 +161,26 @@ local submitter = string.sub(given, string.find(given, '|', 1, true) + 1)
 redis.call('SREM', ARGV[2] .. submitter, ARGV[1])
 if redis.call('EXISTS', ARGV[2] .. submitter) == 0 then redis.call('HDEL', KEYS[2], submitter) end
 return 1
+"""
+
+#: KEYS: unacknowledged messages, open jobs, time of the last sweep, workers, then the sorted sets of all steps.
+#: ARGV: most messages that are looked at.  Gives the sizes of the sets, how many messages of each queue are not
+#: acknowledged (name, count…), open jobs, the last sweep, now, and workers with their times.
+OUTSTANDING = """
+local sizes, unacked, by_queue = {}, {}, {}
+for i = 5, #KEYS do sizes[i - 4] = redis.call('ZCARD', KEYS[i]) end
+if redis.call('HLEN', KEYS[1]) <= tonumber(ARGV[1]) then
+  for _, message in ipairs(redis.call('HVALS', KEYS[1])) do
+    local queue = string.match(message, '"(%a+)[%w.]*"%]$')
+    if queue then by_queue[queue] = (by_queue[queue] or 0) + 1 end
+  end
+end
+for queue, count in pairs(by_queue) do
+  table.insert(unacked, queue)
+  table.insert(unacked, count)
+end
+return {
+  sizes, unacked, redis.call('ZCARD', KEYS[2]), redis.call('GET', KEYS[3]) or '', redis.call('TIME')[1],
+  redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES'),
+}
 """

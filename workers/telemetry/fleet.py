@@ -1,17 +1,24 @@
-"""Gauges of the whole fleet, from one round trip to Redis; what autoscalers and dashboards ask for."""
+"""Gauges of the whole fleet, from one Lua call in Redis; what autoscalers and dashboards ask for."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from schema.errors import BrokerUnavailable
 from schema.names import LANES, STEPS, LedgerKeys
+from workers.storage import scripts
+from workers.storage.ledger import UNACKED
 from workers.storage.progress import connect, translated
 from workers.telemetry import meters
 from workers.telemetry.meters import Meter
 from workers.telemetry.prometheus import Gauges, Series, registry_of
 from workers.telemetry.pulse import GONE_AFTER_S
+
+_MOST_UNACKED = 2000
+"""With more messages at work than these no queue's are counted one by one."""
 
 
 class FleetGauges:
@@ -19,6 +26,7 @@ class FleetGauges:
 
     def __init__(self, url: str) -> None:
         self._redis = connect(url)
+        self._look = self._redis.register_script(scripts.OUTSTANDING)
 
     def __call__(self) -> dict[Meter, Series]:
         """All gauges now."""
@@ -29,23 +37,27 @@ class FleetGauges:
             return {meters.REDIS_UP: {(): 0.0}}
 
     def _ask(self) -> dict[Meter, Series]:
-        pipe = self._redis.pipeline(transaction=False)
-        for step in STEPS:
-            for key in (LedgerKeys.running(step), *LedgerKeys.all_waiting(step)):
-                pipe.zcard(key)
-        pipe.zcard(LedgerKeys.open)
-        pipe.get(LedgerKeys.swept)
-        pipe.time()
-        pipe.zrange(LedgerKeys.workers, 0, -1, withscores=True)
-        *counts, jobs, swept, (now_s, _), beats = pipe.execute()
+        sets = [key for step in STEPS for key in (LedgerKeys.running(step), *LedgerKeys.all_waiting(step))]
+        asked = [UNACKED, LedgerKeys.open, LedgerKeys.swept, LedgerKeys.workers, *sets]
+        sizes, unacked, jobs, swept, now_s, beats = self._look(keys=asked, args=[_MOST_UNACKED])
         size = 1 + len(LANES)
-        by_step = {step: counts[size * i : size * (i + 1)] for i, step in enumerate(STEPS)}
+        by_step = {step: sizes[size * i : size * (i + 1)] for i, step in enumerate(STEPS)}
+        here = [member for member, beat_s in _pairs(beats) if float(beat_s) > int(now_s) - GONE_AFTER_S]
         return {
-            meters.OUTSTANDING: {(STEPS[step],): float(sum(found)) for step, found in by_step.items()},
+            meters.OUTSTANDING: _outstanding(by_step, dict(_pairs(unacked))),
             meters.OPEN_JOBS: _jobs(by_step, jobs),
             meters.SWEPT: {(): float(swept)} if swept else {},
-            **_workers([member for member, beat_s in beats if beat_s > now_s - GONE_AFTER_S]),
+            **_workers(here),
         }
+
+
+def _pairs(flat: list[Any]) -> Iterator[tuple[Any, Any]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _outstanding(by_step: dict[str, list[int]], unacked: dict[str, int]) -> Series:
+    """Units that wait or run, and no fewer than there are messages that nobody has acknowledged."""
+    return {(queue,): float(max(sum(by_step[step]), unacked.get(queue, 0))) for step, queue in STEPS.items()}
 
 
 def _jobs(by_step: dict[str, list[int]], jobs: int) -> Series:
