@@ -118,6 +118,15 @@ def send(app: Celery, task: str, messages: Sequence[Message], lane: str = "") ->
         full = "maxmemory" in str(error)
         why = "it is full: give it more memory, or wait until work is done" if full else type(error).__name__
         raise BrokerUnavailable(f"Redis took no message for {task}: {why}") from error
+    except AttributeError as error:
+        _connect_anew(app)
+        raise BrokerUnavailable(f"Redis took no message for {task}: the connection was lost") from error
+
+
+def _connect_anew(app: Celery) -> None:
+    """Give up the connection used last: lost at a bad moment, it leaves kombu with a channel that is closed."""
+    with app.producer_pool.acquire(block=True, timeout=_PATIENCE_S) as producer:
+        producer.connection.collect()
 
 
 def _send(app: Celery, task: str, message: Message, lane: str, **options: Any) -> None:

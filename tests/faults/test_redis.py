@@ -118,8 +118,19 @@ def test_connections_are_half_open(ground: Ground, undisturbed, record: Record):
     record.verdict()
 
 
+_PATIENT = {
+    "POSEFLEET_TASK_SOFT_LIMIT_S": "60",
+    "POSEFLEET_TASK_LIMIT_S": "65",
+    "POSEFLEET_VISIBILITY_TIMEOUT_S": "70",
+}
+"""Half of what users have: a request and its answer take 0.5 s here, and the limits of the other rows are very short."""
+
+
 @row(12, "resets, latency 200 ms and jitter, sliced packets", patience_s=600)
 def test_a_bad_network(ground: Ground, undisturbed, record: Record):
+    for name in USUAL:
+        ground.end(name)
+    ground.start(*USUAL, **_PATIENT)
     watch = Stopwatch()
     ground.redis_proxy.faults = Faults(latency_s=0.2, jitter_s=0.1, slice_bytes=100, reset_share=0.001)
     ground.s3_proxy.faults = Faults(latency_s=0.2, jitter_s=0.1, slice_bytes=1400, reset_share=0.002)
@@ -133,6 +144,8 @@ def test_a_bad_network(ground: Ground, undisturbed, record: Record):
     ground.calm()
     check(ground, jobs, undisturbed)
     record.exactly("jobs done", sum(job.status().state == "succeeded" for job in jobs), 3)
+    for name in USUAL:
+        ground.end(name)
     record.verdict()
 
 

@@ -4,6 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from schema.broker import Channel
+from schema.errors import BrokerUnavailable
 from schema.messages import JobReference
 from schema.names import TASK_STITCH
 from schema.queue import make_app, send
@@ -26,6 +30,25 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_channel_that_kombu_has_closed_costs_one_error(progress: Progress, redis_url: str, monkeypatch):
+    app = make_app(Settings(redis_url=redis_url))
+    send(app, TASK_STITCH, [JobReference(job_id="a")])
+    with app.producer_pool.acquire() as producer:
+        closed = producer.channel
+
+    def put(*_: object, **__: object) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'client'")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Channel, "_put", put)
+        with pytest.raises(BrokerUnavailable, match="the connection was lost"):
+            send(app, TASK_STITCH, [JobReference(job_id="b")])
+    with app.producer_pool.acquire() as producer:
+        assert producer.channel is not closed
+    send(app, TASK_STITCH, [JobReference(job_id="c")])
+    assert progress.redis.llen("posefleet:stitch") == 2
 
 
 def test_a_delivery_takes_two_commands_and_its_acknowledgement_two(progress: Progress, redis_url: str):

@@ -30,10 +30,10 @@ _START_S = 180
 class ManyWorkers:
     """Servers of its own, a worker for all steps but infer, and infer workers as they are asked for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, application: str) -> None:
         self.folder = folder
         self._settings = Settings.read()
-        self.stack = Stack(self._settings, lambda _: None, APPLICATION)
+        self.stack = Stack(self._settings, lambda _: None, application)
         with ports_to_oneself(self._settings.cache_dir):
             self.stack._start_servers()
         self.fleet = Fleet(self.stack.addresses.settings(self._settings))
@@ -114,11 +114,11 @@ def _ready(folder: Path) -> bool:
 
 
 @contextmanager
-def many_workers() -> Iterator[ManyWorkers]:
-    """A fleet that is gone at the end of the block."""
+def many_workers(application: str = APPLICATION) -> Iterator[ManyWorkers]:
+    """A fleet that is gone at the end of the block; its workers are of ``application``."""
     with TemporaryDirectory() as folder:
         os.environ["POSEFLEET_DATA_DIR"] = folder
-        fleet = ManyWorkers(Path(folder))
+        fleet = ManyWorkers(Path(folder), application)
         try:
             fleet.others()
             yield fleet
