@@ -123,7 +123,7 @@ _PATIENT = {
     "POSEFLEET_TASK_LIMIT_S": "65",
     "POSEFLEET_VISIBILITY_TIMEOUT_S": "70",
 }
-"""Half of what users have: a request and its answer take 0.5 s here, and the limits of the other rows are very short."""
+"""Half of what users have: a request and its answer take 0.5 s here, and other rows have very short limits."""
 
 
 @row(12, "resets, latency 200 ms and jitter, sliced packets", patience_s=600)
