@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         30.0, gt=0, description="longest that decoding may take without a frame or new bytes"
     )
     decoder_memory_mb: int = Field(2048, ge=256, description="memory of the process that decodes")
+    decoder_threads: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="its threads: several keep a GPU busy, and conceal damage in H.264 otherwise",
+    )
     api_tokens: Path | None = Field(None, description="file of API tokens; none is `tokens.json` in the data folder")
     api_buckets: str = Field(
         "",

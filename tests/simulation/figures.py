@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.simulation.costs import Cost, Costs
 from tests.simulation.measured import RECORDED, calibrated, recorded
+from tests.simulation.policy import Policy
 from tests.simulation.runs import CALIBRATION
 
 _PAGE = "measured on two cores, one thread (design notes, page 9)"
@@ -55,7 +56,7 @@ _FRAME_MS = {
     720: {"decode": 2.4, "scale": 0.46, "model": 17.0, "render": 2.4 + 9.8},
     1080: {"decode": 4.7, "scale": 1.4, "model": 17.0, "render": 4.7 + 23.0},
 }
-_JAIL_MS = 0.6
+_JAIL_MS = 0.3
 _STITCH_MS = 55_000 / 216_000
 
 
@@ -127,18 +128,19 @@ class Figures:
         """Of a frame, in the one process that reads a video."""
         return (self[f"decode_{self.kind}"] + self["jail"]) / 1e3
 
-    @property
-    def gpu_frame_s(self) -> float:
-        """Decoding, scaling and the model overlap: the slowest of them counts."""
-        return max(self.decode_s, self[f"scale_{self.kind}"] / 1e3, 1 / self["gpu_fps"])
+    def gpu_frame_s(self, threads: int = 1) -> float:
+        """The model overlaps with the process that decodes in ``threads`` and scales in one: the slower one counts."""
+        read_ms = self[f"decode_{self.kind}"] / threads + self[f"scale_{self.kind}"] + self["jail"]
+        return max(read_ms / 1e3, 1 / self["gpu_fps"])
 
     @property
     def cpu_frame_s(self) -> float:
         """A core does all of it."""
         return self.decode_s + (self[f"scale_{self.kind}"] + self[f"model_{self.kind}"]) / 1e3
 
-    def costs(self, batch_frames: int) -> Costs:
+    def costs(self, policy: Policy) -> Costs:
         """For the model; stitch and publish read the batches one after the other."""
+        batch_frames = policy.settings.batch_frames
         each_s = self["s3_s"] / batch_frames
         fixed_s = {name: self[f"{name}_fixed"] / 1e3 for name in ("plan", "infer", "stitch", "publish")}
         asked = {name: self[f"s3_{name}"] + self["first"] for name in ("infer_batch", "render_batch")}
@@ -148,7 +150,7 @@ class Figures:
         steps = {
             "plan": Cost(fixed_s["plan"] + whole_s),
             "infer": Cost(infer_s, self.cpu_frame_s),
-            "infer@gpu": Cost(infer_s, self.gpu_frame_s),
+            "infer@gpu": Cost(infer_s, self.gpu_frame_s(policy.decoder_threads)),
             "stitch": Cost(fixed_s["stitch"] + whole_s, self["stitch"] / 1e3 + each_s),
             "render": Cost(render_s, self[f"render_{self.kind}"] / 1e3),
             "publish": Cost(fixed_s["publish"] + whole_s, self["publish"] / 1e3 + each_s),

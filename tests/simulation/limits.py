@@ -40,7 +40,7 @@ class Rates:
     def of(cls, workers: int, figures: Figures, policy: Policy, video: Video) -> "Rates":
         """For videos of one kind, one after the other."""
         ranges = video.ranges(policy.settings)
-        infer = figures.costs(policy.settings.batch_frames).steps["infer@gpu"]
+        infer = figures.costs(policy).steps["infer@gpu"]
         batches = workers * len(ranges) / sum(map(infer.of, ranges))
         jobs = batches / len(ranges)
         return cls(workers, batches, jobs, jobs * video.frames, len(ranges))
@@ -48,7 +48,7 @@ class Rates:
 
 def processes(rates: Rates, figures: Figures, policy: Policy, video: Video) -> Mapping[str, float]:
     """Busy processes of the steps beside infer."""
-    steps = figures.costs(policy.settings.batch_frames).steps
+    steps = figures.costs(policy).steps
     needed = {queue: rates.jobs * steps[queue].of(video.frames) for queue in ("plan", "stitch", "publish")}
     ranges = video.ranges(policy.settings)
     needed["render"] = rates.jobs * sum(map(steps["render"].of, ranges)) if video.render else 0.0
@@ -128,7 +128,7 @@ def _most(policy: Policy, name: str) -> float:
 
 def longest_video_h(figures: Figures, policy: Policy) -> float:
     """Hours of the longest video that is stitched within the time that a step of a whole job may take."""
-    cost = figures.costs(policy.settings.batch_frames).steps["stitch"]
+    cost = figures.costs(policy).steps["stitch"]
     frames = (policy.delivery.limits["stitch"] - cost.fixed_s) / cost.frame_s
     return frames / figures["fps"] / 3600
 

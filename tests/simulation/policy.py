@@ -28,6 +28,8 @@ class Pool:
     grace_s: float
     spot: bool
     scaling: Scaling | None
+    decoder_threads: int = 1
+    """Of each process; no more than it has cores."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class Policy:
     def of(cls, settings: Settings, pools: tuple[Pool, ...]) -> "Policy":
         """With messages as the fleet's own application handles them."""
         return cls(settings, pools, delivery_of(make_app(settings), settings))
+
+    @property
+    def decoder_threads(self) -> int:
+        """Of GPU workers."""
+        return max((pool.decoder_threads for pool in self.pools if pool.gpu), default=1)
 
     def pool(self, name: str) -> Pool:
         """A pool by its name."""
@@ -117,6 +124,7 @@ def _pool(release: Release, name: str, data: dict[str, str]) -> Pool:
         grace_s=float(grace),
         spot=grace < settings.task_limit_s,
         scaling=_scaling(release, name),
+        decoder_threads=min(settings.decoder_threads, max(1, int(cores(str(limits["cpu"]))))),
     )
 
 

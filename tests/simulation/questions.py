@@ -68,7 +68,7 @@ def fewest(known: Policy, figures: Figures, video: Video) -> int:
 def night(workers: int, known: Policy, figures: Figures, video: Video, seed: int = 0) -> Fleet:
     """The whole night, from nothing to nothing."""
     chosen = enough(workers, known, figures, video)
-    fleet = Fleet(chosen, figures.costs(chosen.settings.batch_frames), seed)
+    fleet = Fleet(chosen, figures.costs(chosen), seed)
     fleet.submit([video] * int(figures["videos"]), every_s=1 / figures["enqueued"])
     spot = tuple(pool.name for pool in chosen.pools if pool.spot)
     take_away(fleet, Spot(figures["spot_h"] * 3600, figures["unannounced"]), spot)

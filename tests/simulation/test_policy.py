@@ -81,9 +81,16 @@ def test_videos_are_cut_as_the_planner_cuts_them():
     assert sum(Video(12_345, pixels=4 * 1920 * 1080).ranges(settings)) == 12_345
 
 
+def test_a_gpu_worker_decodes_with_the_threads_of_its_pool_up_to_its_cores():
+    assert read().decoder_threads == 4
+    assert read(values="pools: {infer-gpu: {settings: {decoder_threads: 2}}}").decoder_threads == 2
+    assert read(values="pools: {infer-gpu: {resources: {limits: {cpu: 2500m}}}}").decoder_threads == 2
+
+
 def test_every_figure_has_a_source_and_every_option_changes_one():
     for name, each in Figures().all.items():
         assert each.source, name
         assert each.source.startswith(("measured", "assumption", "given", "the question", "Redis", "workers/")), name
-    assert Figures({"gpu_fps": 10}).gpu_frame_s == 0.1
+    assert Figures({"gpu_fps": 10}).gpu_frame_s() == 0.1
+    assert Figures().gpu_frame_s(4) < 0.5 * Figures().gpu_frame_s()
     assert Figures({"gpu_fps": 10}).all["gpu_fps"].source == "given"

@@ -121,6 +121,20 @@ def test_views_are_what_scaling_here_makes_of_the_frames(name):
                 np.testing.assert_array_equal(there.views[box], here.picture(mine.picture).view(whole, box))
 
 
+@pytest.mark.media
+@pytest.mark.parametrize("name", ["base.mp4", "bbb_2500ms.ts", "h265_bframes.mp4", "odd_641x361_vp9.webm"])
+def test_several_threads_decode_the_same_frames(name, limited):
+    path = shared(f"awkward/{name}")
+    plan, header = planned(path)
+    one = list(looks(decoded(path, plan, header), plan.stream))
+    limited(threads=3)
+    several = list(looks(decoded(path, plan, header), plan.stream))
+    assert len(one) == len(several) > 1
+    for (*a, alone), (*b, together) in zip(one, several, strict=True):
+        assert a == b
+        np.testing.assert_array_equal(alone, together)
+
+
 def test_one_process_serves_call_after_call():
     plan, header = planned(CLIP)
     (first,) = children()

@@ -88,7 +88,7 @@ def _frames(
         return
     if plan.sequential:
         with opened(file, limits) as container:
-            yield from _rising(_decoded(container, planned_stream(container, plan.stream.index, limits)))
+            yield from _rising(_decoded(container, planned_stream(container, plan.stream.index, limits), limits))
     else:
         found = _from_key_frame(file, plan.stream.index, wanted, limits)
         yield from _inside(_in_order(found) if plan.stream.container in _DECODE_TIMES else found, wanted, passed)
@@ -113,7 +113,7 @@ def _from_window(
     period = _WRAPS.get(plan.stream.container)
     with opened(WindowFile(header, file, window.start, window.stop, seekable=movie), limits) as container:
         stream = video_stream(container, limits) if movie else planned_stream(container, plan.stream.index, limits)
-        for frame in _decoded(container, stream):
+        for frame in _decoded(container, stream, limits):
             pts = _pts(frame) + window.shift
             if period:
                 pts += round((wanted.first_pts - pts) / period) * period
@@ -127,14 +127,14 @@ def _from_key_frame(file: RangedFile, index: int, wanted: FrameRange, limits: Li
         with opened(file, limits) as container:
             stream = planned_stream(container, index, limits)
             late = not _sought(container, stream, wanted.seek_dts)
-            for number, frame in enumerate([] if late else _decoded(container, stream)):
+            for number, frame in enumerate([] if late else _decoded(container, stream, limits)):
                 late = number == 0 and _pts(frame) > wanted.first_pts
                 if late:
                     break
                 yield ShownFrame(_pts(frame), frame)
     if late:
         with opened(file, limits) as container:
-            for frame in _decoded(container, planned_stream(container, index, limits)):
+            for frame in _decoded(container, planned_stream(container, index, limits), limits):
                 yield ShownFrame(_pts(frame), frame)
 
 
@@ -153,9 +153,10 @@ def _pts(frame: VideoFrame) -> int:
     return NO_TIME if frame.pts is None else frame.pts
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """All frames that decode; one thread, as FFmpeg conceals errors of H.264 only then."""
-    stream.thread_type = "NONE"
+def _decoded(container: InputContainer, stream: VideoStream, limits: Limits) -> Iterator[VideoFrame]:
+    """All frames that decode; FFmpeg conceals errors of H.264 fully only with one thread."""
+    stream.thread_type = "NONE" if limits.threads == 1 else "FRAME"
+    stream.codec_context.thread_count = limits.threads
     for packet in packets_of(container, stream):
         try:
             frames: list[Any] = packet.decode()

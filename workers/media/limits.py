@@ -21,6 +21,8 @@ class Limits:
     """Seconds of decoding without a frame, and without reading bytes that had not been read before."""
     memory_mb: int = 2048
     """Of the process that decodes."""
+    threads: int = 1
+    """Of the decoder."""
 
     def check_bytes(self, size: int) -> None:
         """Raises `TooLarge`."""

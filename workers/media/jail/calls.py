@@ -67,6 +67,7 @@ def limits() -> Limits:
         duration_s=3600 * settings.max_duration_h,
         stall_s=settings.decoder_stall_s,
         memory_mb=settings.decoder_memory_mb,
+        threads=settings.decoder_threads,
     )
 
 

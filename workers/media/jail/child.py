@@ -40,10 +40,11 @@ _NO_PARTS = frozenset({"av.__main__", "av.datasets"})
 
 def main() -> None:
     """Serve until the worker closes the wire. Arguments: its process, both descriptors, the limits."""
-    parent, end, shared, pixels, memory_mb, source_bytes, frames, seconds = sys.argv[1:9]
+    parent, end, shared, pixels, memory_mb, threads, source_bytes, frames, seconds = sys.argv[1:10]
     confine.die_with(int(parent))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    limits = Limits(int(source_bytes), int(pixels), int(frames), float(seconds), memory_mb=int(memory_mb))
+    decoder = {"memory_mb": int(memory_mb), "threads": int(threads)}
+    limits = Limits(int(source_bytes), int(pixels), int(frames), float(seconds), **decoder)
     memory = ring.mapped(int(shared), ring.capacity(limits.pixels))
     wire = Wire(socket.socket(fileno=int(end)))
     _load_the_rest()

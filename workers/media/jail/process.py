@@ -16,7 +16,7 @@ from workers.media.jail import ring
 from workers.media.jail.wire import BrokenWire, Wire, Words
 from workers.media.limits import Limits
 
-_BOOT = "import sys; sys.path[:] = sys.argv[9:]; from workers.media.jail.child import main; main()"
+_BOOT = "import sys; sys.path[:] = sys.argv[10:]; from workers.media.jail.child import main; main()"
 _ROOT = Path(__file__).parents[3]
 #: All that it knows of the world: one thread for the libraries that would take as many as there are cores.
 _ENVIRONMENT = {"HOME": "/", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -107,8 +107,8 @@ def _cause(code: int) -> str:
 
 
 def _started(end: int, shared: int, limits: Limits) -> "subprocess.Popen[bytes]":
-    numbers = (os.getpid(), end, shared, limits.pixels, limits.memory_mb, limits.source_bytes, limits.frames)
-    arguments = [str(number) for number in (*numbers, limits.duration_s)]
+    of_it = (limits.pixels, limits.memory_mb, limits.threads, limits.source_bytes, limits.frames, limits.duration_s)
+    arguments = [str(number) for number in (os.getpid(), end, shared, *of_it)]
     paths = [str(_ROOT), *(path or str(Path.cwd()) for path in sys.path)]
     return subprocess.Popen(
         [sys.executable, "-I", *_where_bytecode_is(), "-c", _BOOT, *arguments, *paths],
