@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from celery import Celery
 from celery.exceptions import OperationalError
 from kombu import Exchange, Queue
+from kombu.exceptions import BatchPublishError
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
@@ -28,6 +29,7 @@ KEEPALIVE = {getattr(socket, name): value for name, value in _PROBES.items() if 
 _AT_ONCE = 500
 """Messages in one round trip."""
 _PATIENCE_S = 30
+_AWAY = (OperationalError, BrokerError, RedisError, OSError)
 _OF_THE_WHOLE_JOB = (TASK_SPLIT, TASK_STITCH, TASK_PUBLISH)
 
 
@@ -107,20 +109,33 @@ def send(app: Celery, task: str, messages: Sequence[Message], lane: str = "") ->
         BrokerUnavailable: Redis did not take them, or not all.
     """
     try:
-        for message in messages[:1]:
-            _send(app, task, message, lane, retry=True)
-        if len(messages) > 1:
-            with app.producer_pool.acquire(block=True, timeout=_PATIENCE_S) as producer, producer.batch(_AT_ONCE):
-                for message in messages[1:]:
-                    hit("queue.between_messages", f"{message.job_id}/{message.unit}")
-                    _send(app, task, message, lane, producer=producer)
-    except (OperationalError, BrokerError, RedisError, OSError) as error:
-        full = "maxmemory" in str(error)
-        why = "it is full: give it more memory, or wait until work is done" if full else type(error).__name__
-        raise BrokerUnavailable(f"Redis took no message for {task}: {why}") from error
+        _send_all(app, task, messages, lane)
+    except BatchPublishError as error:
+        if isinstance(error.__cause__, _AWAY):
+            raise _not_taken(task, error.__cause__) from error
+        raise error.__cause__ or error from error
+    except _AWAY as error:
+        raise _not_taken(task, error) from error
     except AttributeError as error:
         _connect_anew(app)
         raise BrokerUnavailable(f"Redis took no message for {task}: the connection was lost") from error
+
+
+def _send_all(app: Celery, task: str, messages: Sequence[Message], lane: str) -> None:
+    """The first one on its own, which makes a lost connection anew; the others in batches."""
+    for message in messages[:1]:
+        _send(app, task, message, lane, retry=True)
+    if len(messages) > 1:
+        with app.producer_pool.acquire(block=True, timeout=_PATIENCE_S) as producer, producer.batch(_AT_ONCE):
+            for message in messages[1:]:
+                hit("queue.between_messages", f"{message.job_id}/{message.unit}")
+                _send(app, task, message, lane, producer=producer)
+
+
+def _not_taken(task: str, error: Exception) -> BrokerUnavailable:
+    full = "maxmemory" in str(error)
+    why = "it is full: give it more memory, or wait until work is done" if full else type(error).__name__
+    return BrokerUnavailable(f"Redis took no message for {task}: {why}")
 
 
 def _connect_anew(app: Celery) -> None:

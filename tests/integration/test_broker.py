@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from schema.broker import Channel
-from schema.errors import BrokerUnavailable
+from schema.errors import BrokerUnavailable, JobEnded
 from schema.messages import JobReference
 from schema.names import TASK_STITCH
 from schema.queue import make_app, send
 from schema.settings import Settings
 from tests.benchmarks.scaling.monitor import Monitor
+from tests.support.proxy import Proxy
 from workers.storage.progress import Progress
 
 INDEX, UNACKED = "posefleet:unacked_index", "posefleet:unacked"
@@ -49,6 +50,30 @@ def test_a_channel_that_kombu_has_closed_costs_one_error(progress: Progress, red
         assert producer.channel is not closed
     send(app, TASK_STITCH, [JobReference(job_id="c")])
     assert progress.redis.llen("posefleet:stitch") == 2
+
+
+def test_a_batch_of_messages_on_a_lost_connection_is_an_outage(progress: Progress, redis_url: str, monkeypatch):
+    messages = [JobReference(job_id=each) for each in "abc"]
+    with Proxy(int(redis_url.rpartition(":")[2].partition("/")[0])) as proxy:
+        app = make_app(Settings(redis_url=f"redis://127.0.0.1:{proxy.port}/0"))
+        with monkeypatch.context() as lost:
+            lost.setattr("schema.queue.hit", lambda *_: proxy.half_open_all())
+            with pytest.raises(BrokerUnavailable, match="TimeoutError"):
+                send(app, TASK_STITCH, messages)
+        send(app, TASK_STITCH, messages)
+        app.close()
+    assert progress.redis.llen("posefleet:stitch") == 4
+
+
+def test_a_task_that_is_stopped_while_it_sends_says_so(progress: Progress, redis_url: str, monkeypatch):
+    app = make_app(Settings(redis_url=redis_url))
+
+    def stopped(*_: object) -> None:
+        raise JobEnded("stopped")
+
+    monkeypatch.setattr("redis.client.Pipeline.execute", stopped)
+    with pytest.raises(JobEnded):
+        send(app, TASK_STITCH, [JobReference(job_id=each) for each in "abc"])
 
 
 def test_a_delivery_takes_two_commands_and_its_acknowledgement_two(progress: Progress, redis_url: str):
