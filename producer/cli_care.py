@@ -62,9 +62,8 @@ def metrics(
         raise ConfigurationError(
             f"nothing can be served at port {port}: {error.strerror}; give another --port"
         ) from error
-    print(f"http://{host or settings.metrics_host}:{port}/metrics", flush=True)
     with suppress(KeyboardInterrupt):
-        wait_for_end()
+        wait_for_end(lambda: print(f"http://{host or settings.metrics_host}:{port}/metrics", flush=True))
     stop()
 
 

@@ -41,8 +41,7 @@ def up() -> None:
     with running_stack(settings, say):
         say(f"data    {settings.data_dir}\ncache   {settings.cache_dir}")
         with suppress(KeyboardInterrupt):
-            say("posefleet is up; Ctrl-C stops it")
-            wait_for_end()
+            wait_for_end(lambda: say("posefleet is up; Ctrl-C stops it"))
         say("stopping (Ctrl-C again to stop hard)")
 
 

@@ -173,9 +173,10 @@ def _options(said: dict[str, Any]) -> Options:
     return Options.checked(**{name: said.get(name) for name in Options.model_fields})
 
 
-def wait_for_end() -> None:
-    """Sleep until SIGINT or SIGTERM, which raise KeyboardInterrupt."""
+def wait_for_end(ready: Callable[[], None] = lambda: None) -> None:
+    """Sleep until SIGINT or SIGTERM, which raise KeyboardInterrupt from the time on that ``ready`` is called."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    ready()
     while True:
         time.sleep(3600)
