@@ -85,7 +85,7 @@ def make_app(settings: Settings) -> Celery:
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "unacked_mutex_expire": 10,
-            "socket_timeout": 3.5,
+            "socket_timeout": 3,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "socket_keepalive_options": KEEPALIVE,
