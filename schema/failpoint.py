@@ -6,6 +6,7 @@
     infer.start=abort@00000040            os.abort(), where the key or unit has a part that begins with 00000040
     infer.before_put=sleep:3*2            wait 3 s, the first two times over all processes
     infer.before_put=stop                 SIGSTOP to this process group
+    infer.start=freeze                    SIGSTOP to this process alone
     split.before_plan=raise:TransientError
     infer.start=note                      a line in the file ``notes``: time, process, place, key
 
@@ -120,6 +121,7 @@ def _raise(entry: Entry, about: str) -> None:
 _ACTIONS: dict[str, Callable[[Entry, str], None]] = {
     "kill": lambda _entry, _about: os.kill(os.getpid(), signal.SIGKILL),
     "abort": lambda _entry, _about: os.abort(),
+    "freeze": lambda _entry, _about: os.kill(os.getpid(), signal.SIGSTOP),
     "stop": lambda _entry, _about: os.killpg(os.getpgrp(), signal.SIGSTOP),
     "sleep": lambda entry, _about: time.sleep(float(entry.argument)),
     "raise": _raise,

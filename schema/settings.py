@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     max_stumbles: int = Field(
         10,
         ge=1,
-        description="transient errors of one batch while servers answer, and workers lost at it, before it ends",
+        description="transient errors while servers answer, and losses of its worker, that are no attempts of a batch",
     )
     retry_backoff_s: float = Field(1.0, ge=0, description="first wait after a transient error; doubles, with jitter")
     patience_s: float = Field(

@@ -2,14 +2,18 @@
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
 from celery.worker import state
 from celery.worker.request import Request
 
+from schema.errors import TransientError
 from schema.names import HIGH, queue_name
+from schema.queue import lane_of, unit_of
 from workers.ready import unready
+from workers.task import progress
 
 log = logging.getLogger("posefleet")
 
@@ -51,12 +55,26 @@ def _succeeded_s() -> float:
 
 
 class FleetRequest(Request):  # type: ignore[misc]
-    """What lost its process goes before all else; a worker ends after losses that are its own fault."""
+    """What lost its process goes before all else; a worker ends after losses that are its own fault.
+
+    A process that is killed at the time limit had an attempt.  Its message is put back, which looks like that of a
+    worker that was lost, so the parent says first that nobody is at the unit any more.
+    """
 
     def _retry_worker_lost(self, exc: Any, exc_info: Any) -> Any:
         queue = str((self._context.delivery_info or {}).get("routing_key")).partition(".")[0]
         self._context.delivery_info = {"exchange": "", "routing_key": queue_name(queue, HIGH)}
         return super()._retry_worker_lost(exc, exc_info)
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """See `celery.worker.request.Request.on_timeout`."""
+        step, job_id, unit = unit_of(self.id)
+        if not soft and unit and not state.should_terminate:
+            why = f"the last time: its process was killed after {timeout:g} s, on {self.hostname}"
+            with suppress(TransientError):
+                lane = lane_of(self._context.delivery_info)
+                progress().put_back(job_id, step, unit, 0.0, why, stumbled=None, lane=lane)
+        super().on_timeout(soft, timeout)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """See `celery.worker.request.Request.on_failure`."""

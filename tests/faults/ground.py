@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +33,7 @@ from schema.options import Options
 from schema.settings import Settings, current
 from tests.support.proxy import Faults, Proxy
 from tests.support.s3_proxy import S3Faults, S3Proxy
+from tests.support.waiting import until
 
 VISIBILITY_S, SOFT_SHUTDOWN_S, LOST_AFTER_S = 18, 3, 15
 KEY_ID, SECRET = "posefleet", "of-the-tests"
@@ -145,7 +144,7 @@ class Ground:
         settings = self.settings(f"redis://127.0.0.1:{self.server.port}/0", f"http://127.0.0.1:{s3_port}")
         self.fleet = Fleet(settings)
         self.client: Any = self.fleet.store._client
-        _until(self._bucket, 60, "no bucket")
+        until(self._bucket, 60, "no bucket")
         self.redis: Any = redis.Redis(port=self.server.port, decode_responses=True, socket_timeout=60)
         self._closing.callback(self.redis.close)
         self.uri = self.upload(self.clip)
@@ -317,7 +316,7 @@ class Ground:
 
     def under_way(self, job: Job, runs: int = 3, patience_s: float = 60) -> Note:
         """Wait until some batches of a job have begun; the latest."""
-        _until(lambda: len(self.notes(job)) >= runs, patience_s, f"not {runs} batches begun")
+        until(lambda: len(self.notes(job)) >= runs, patience_s, f"not {runs} batches begun")
         return self.notes(job)[-1]
 
     def begun(self, job: Job, start: int) -> Note:
@@ -326,7 +325,7 @@ class Ground:
         def runs() -> list[Note]:
             return [note for note in self.notes(job) if note.unit.startswith(f"{start:08d}-")]
 
-        _until(runs, 60, f"the batch from {start} was not begun")
+        until(runs, 60, f"the batch from {start} was not begun")
         return runs()[0]
 
     def queued(self, *queues: str) -> int:
@@ -336,15 +335,3 @@ class Ground:
     def outstanding(self) -> int:
         """Messages that wait or are unacknowledged."""
         return int(self.queued(*STEP_QUEUES) + self.redis.hlen("posefleet:unacked"))
-
-
-def _until(ready: Callable[[], object], patience_s: float, why: str) -> float:
-    """Wait until ``ready()``; how long it took."""
-    began = time.monotonic()
-    while not ready():
-        assert time.monotonic() - began < patience_s, f"{why} after {patience_s} s"
-        time.sleep(0.05)
-    return time.monotonic() - began
-
-
-until = _until

@@ -12,7 +12,8 @@ from producer.job import Job
 from schema.manifest import Manifest
 from schema.names import ANNOTATED, OPEN, STEPS, JobKeys, LedgerKeys
 from schema.plan import Plan
-from tests.faults.ground import VISIBILITY_S, Ground, until
+from tests.faults.ground import VISIBILITY_S, Ground
+from tests.support.waiting import until
 
 _SETTLE_S = VISIBILITY_S + 30
 

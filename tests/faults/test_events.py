@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from producer.events.listing import Listing
-from tests.faults.ground import until
 from tests.faults.rows import ALL, Record, Stopwatch, row
 from tests.support.serving import serving
 from tests.support.telling import Disturbing, application
 from tests.support.uploads import Uploads
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 

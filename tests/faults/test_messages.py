@@ -20,13 +20,14 @@ from producer.models import models_for
 from schema.messages import Source, VideoJob
 from schema.names import QUEUE_INFER, QUEUE_PLAN, QUEUE_STITCH, QUEUES, TASK_INFER, TASK_SPLIT, TRACKS, JobKeys
 from schema.options import Options
-from tests.faults.ground import Ground, until
+from tests.faults.ground import Ground
 from tests.faults.oracle import check
 from tests.faults.rows import Record, Stopwatch, row
 from tests.support import notifications
 from tests.support.doubling import Doubling
 from tests.support.media import CLIP, beginning
 from tests.support.serving import serving
+from tests.support.waiting import until
 from workers.stages.publish import publish
 from workers.stages.stitch import stitch
 from workers.storage.records import read_job, read_plan, read_stitched

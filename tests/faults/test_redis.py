@@ -11,10 +11,11 @@ from producer.sweep import Sweeper
 from schema.errors import BrokerUnavailable
 from schema.names import QUEUE_PLAN, JobKeys
 from schema.queue import make_app
-from tests.faults.ground import USUAL, Ground, Note, until
+from tests.faults.ground import USUAL, Ground, Note
 from tests.faults.oracle import check
 from tests.faults.rows import ALL, Record, Stopwatch, row
 from tests.support.proxy import Faults
+from tests.support.waiting import until
 from workers.ready import BEAT_S, HEARTBEAT
 
 pytestmark = pytest.mark.stack

@@ -16,10 +16,11 @@ import psutil
 import pytest
 
 from schema.names import QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH
-from tests.faults.ground import Ground, until
+from tests.faults.ground import Ground
 from tests.faults.oracle import check, folders
 from tests.faults.rows import Record, Stopwatch, row
 from tests.support.s3_proxy import S3Faults
+from tests.support.waiting import until
 from workers.ready import CONSUMING
 from workers.requests import MOST, UNSOUND
 

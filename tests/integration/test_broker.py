@@ -1,7 +1,6 @@
 """How deliveries are noted and acknowledged in Redis."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from schema.queue import make_app, send
 from schema.settings import Settings
 from tests.benchmarks.scaling.monitor import Monitor
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 from workers.storage.progress import Progress
 
 INDEX, UNACKED = "posefleet:unacked_index", "posefleet:unacked"
@@ -24,13 +24,6 @@ def taken(channel: Any) -> Any:
     message = channel.basic_get("stitch")
     assert message is not None
     return message
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_channel_that_kombu_has_closed_costs_one_error(progress: Progress, redis_url: str, monkeypatch):

@@ -19,9 +19,9 @@ from moto.server import ThreadedMotoServer
 
 from producer.events.sqs import Poller
 from schema.errors import BrokerUnavailable, ConfigurationError, QueueUnavailable
-from tests.faults.ground import until
 from tests.support import notifications
 from tests.support.uploads import BUCKET, Uploads
+from tests.support.waiting import until
 from workers.storage.sqs import MessageQueue
 
 pytestmark = pytest.mark.stack

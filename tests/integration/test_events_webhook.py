@@ -14,12 +14,12 @@ from producer.events.listing import Listing
 from producer.events.webhook import MOST_BYTES
 from producer.stack.stack import Stack
 from schema.errors import ConfigurationError
-from tests.faults.ground import until
 from tests.support import notifications
 from tests.support.media import CLIP
 from tests.support.serving import serving
 from tests.support.telling import application
 from tests.support.uploads import TOKEN, Uploads
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 WAIT_S = 60

@@ -19,6 +19,7 @@ from schema.settings import Settings
 from tests.support.command import posefleet
 from tests.support.media import CLIP
 from tests.support.otlp import about, receiver
+from tests.support.waiting import until
 from tests.unit.test_telemetry import samples
 from workers.storage.progress import Progress
 from workers.telemetry import fleet as gauges
@@ -32,13 +33,6 @@ PLAIN = ("worker: ", "INFO: Created TensorFlow Lite")
 def read(url: str) -> dict[str, float]:
     with urllib.request.urlopen(url, timeout=10) as answer:
         return samples(answer.read())
-
-
-def until(true, wait_s=60.0):
-    end = time.monotonic() + wait_s
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 @pytest.mark.stack

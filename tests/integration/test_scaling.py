@@ -15,13 +15,14 @@ from producer.stack.process import Child, Command, answers
 from schema.messages import ModelIdentity
 from schema.settings import current
 from tests.chart.rendering import render
-from tests.faults.ground import Ground, until
+from tests.faults.ground import Ground
 from tests.support.autoscaler import Autoscaler, Scaling
 from tests.support.cluster import Cluster
 from tests.support.fixed_cost import APPLICATION, COST, PEOPLE
 from tests.support.media import tiny
 from tests.support.outstanding import Sampler
 from tests.support.pods import Pod, Pods, Template
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 

@@ -1,7 +1,5 @@
 """A worker that is stopped in the middle of a batch, and another that goes on."""
 
-import time
-
 import pytest
 
 from producer import Fleet
@@ -11,6 +9,7 @@ from schema.names import ProgressKeys, range_name
 from schema.options import Options
 from schema.settings import Settings
 from tests.support.media import CLIP
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -31,10 +30,3 @@ def test_what_a_stopped_worker_hands_on_is_no_attempt(stack: Stack, monkeypatch)
     stack.add_worker("infer", "infer", 1, model=True)
     assert job.wait(120).state == "succeeded"
     assert fleet.progress.redis.hget(ProgressKeys(job.job_id).attempts, f"infer:{range_name(0, 230)}") == "1"
-
-
-def until(true):
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)

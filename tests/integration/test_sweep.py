@@ -19,6 +19,7 @@ from schema.names import OPEN, QUEUE_INFER, STEPS, JobKeys, LedgerKeys, Progress
 from schema.options import Options
 from schema.settings import Settings
 from tests.support.media import CLIP
+from tests.support.waiting import until
 from workers.stages.dead import bury
 from workers.storage.records import purge
 
@@ -47,13 +48,6 @@ def begun(fleet: Fleet, uri: str) -> Iterator[object]:
     yield job
     if fleet.store.head(JobKeys(job.job_id).job):
         job.wait(WAIT_S)
-
-
-def until(true, wait_s=60.0):
-    end = time.monotonic() + wait_s
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def poses_of(fleet, job):

@@ -13,8 +13,8 @@ from schema.messages import FrameBatch, JobReference, ModelIdentity, Source, Vid
 from schema.names import TASK_STITCH, JobKeys, LedgerKeys, ProgressKeys
 from schema.options import Options
 from schema.settings import current
-from tests.faults.ground import until
 from tests.support.memory import Memory
+from tests.support.waiting import until
 from tests.unit.test_stitch import plan_of
 from workers import task as base
 from workers.storage import known

@@ -18,9 +18,10 @@ from schema.settings import Settings, current
 from tests.chart.rendering import Document, render
 from tests.support.fixed_cost import APPLICATION, COST
 from tests.support.pods import Pods, Template
+from tests.support.waiting import until
 
 _KEY_ID, _SECRET = "posefleet", "of-the-tests"
-_PATIENCE_S = 600.0
+PATIENCE_S = 600.0
 
 
 @dataclass
@@ -67,12 +68,12 @@ def servers(folder: Path, values: Document) -> Iterator[Servers]:
             closing.callback(redis.kill)
             s3 = Child(s3_command(folder, s3_port, taken, _KEY_ID, _SECRET), folder)
             closing.callback(s3.kill)
-            redis.wait_until(lambda: answers(redis_port), _PATIENCE_S)
-            s3.wait_until(lambda: answers(s3_port), _PATIENCE_S)
+            redis.wait_until(lambda: answers(redis_port), PATIENCE_S)
+            s3.wait_until(lambda: answers(s3_port), PATIENCE_S)
         url, endpoint = f"redis://127.0.0.1:{redis_port}/0", f"http://127.0.0.1:{s3_port}"
         addresses = Addresses(url, endpoint, _KEY_ID, _SECRET, "")
         fleet = Fleet(addresses.settings(Settings(data_dir=folder, **values["settings"])))
-        s3.wait_until(lambda: _has_bucket(fleet), _PATIENCE_S)
+        s3.wait_until(lambda: _has_bucket(fleet), PATIENCE_S)
         yield Servers(fleet, addresses, folder, redis.pid)
 
 
@@ -87,13 +88,5 @@ def ready(pods: Pods, count: int) -> float:
     """Have so many pods and wait until all are ready; seconds it took."""
     began = time.monotonic()
     pods.scale(count)
-    until(lambda: sum(pod.ready for pod in pods.running) == count, f"not {count} pods")
+    until(lambda: sum(pod.ready for pod in pods.running) == count, PATIENCE_S, f"not {count} pods")
     return time.monotonic() - began
-
-
-def until(over: Any, what: str) -> None:
-    """Wait until ``over()``."""
-    end = time.monotonic() + _PATIENCE_S
-    while not over():
-        assert time.monotonic() < end, f"{what} within {_PATIENCE_S:.0f} s"
-        time.sleep(0.02)

@@ -12,11 +12,12 @@ from producer.inputs import upload
 from producer.job import Job
 from schema.options import Options
 from tests.chart.rendering import Document, render
-from tests.simulation.real import Servers, ready, servers, until
+from tests.simulation.real import PATIENCE_S, Servers, ready, servers
 from tests.simulation.work import Video
 from tests.support.autoscaler import Autoscaler, Scaling
 from tests.support.media import tiny
 from tests.support.pods import Pods
+from tests.support.waiting import until
 
 POOL, OTHERS = "infer-cpu", ("plan", "finish")
 FASTER = 30
@@ -116,7 +117,7 @@ def _follow(there: Servers, pods: Pods, run: Run, jobs: list[Job]) -> int:
     if run.scaled:
         return _scale(there, pods, over)
     if run.disturbed:
-        until(lambda: _done(there, jobs) >= run.videos * run.batches // 2, "not half-way")
+        until(lambda: _done(there, jobs) >= run.videos * run.batches // 2, PATIENCE_S, "not half-way")
         pod = pods.running[-1]
         if run.disturbed == "stopped":
             pods.stop(pod)

@@ -13,7 +13,7 @@ from producer.stack.servers import Webhook, s3_command
 from schema.errors import PosefleetError
 from schema.messages import VideoJob
 from schema.settings import Settings, current
-from tests.faults.ground import until
+from tests.support.waiting import until
 
 BUCKET, TOKEN = "footage", "of-the-tests"
 
