@@ -18,6 +18,7 @@ from producer.fleet import Fleet
 from producer.pictures import is_picture, list_pictures
 from producer.uris import parse_uri
 from schema.errors import ConfigurationError
+from schema.manifest import State
 from schema.messages import Priority
 from schema.options import Options
 from workers.storage.port import ObjectInfo
@@ -47,7 +48,8 @@ def enqueue(
 ) -> None:
     """Accept videos in object storage, one or thousands; the same video twice is the same job.
 
-    Prints a job id for each single video, and counts for prefixes and lists.
+    Prints a job id for each single video, and counts for prefixes and lists. Says which single videos are not there, or
+    have failed before: --force does their work once more.
     """
     single, prefixes = _sorted_out(uris or [], named)
     wanted = Filter(tuple(include or ()), tuple(exclude or ()), seconds_ago("--since", since) if since else 0.0)
@@ -71,6 +73,18 @@ def enqueue(
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr)
         print("\n".join(bulk.lines()), file=sys.stderr if as_json else sys.stdout)
+    if failed := _failed(fleet, jobs):
+        print("\n".join(failed), file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _failed(fleet: Fleet, jobs: dict[str, str]) -> list[str]:
+    """A line for each job that has failed before anybody began: of a video that is not there, or that came before."""
+    infos = [(uri, fleet.info(job_id)) for job_id, uri in jobs.items()]
+    failed = [(uri, info, info.error) for uri, info in infos if info.state is State.FAILED]
+    return [
+        f"{uri}: job {info.job_id} has failed: {error.message if error else 'unknown'}" for uri, info, error in failed
+    ]
 
 
 def _sorted_out(uris: list[str], named: str | None) -> tuple[list[str], list[str]]:

@@ -7,6 +7,8 @@ One sweep is cheap: it looks at the ledger in Redis, and at the objects of those
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from producer import notify
@@ -124,10 +126,11 @@ class Sweeper:
             ):
                 by_job.setdefault(job_id, []).append(unit)
             for job_id, units in by_job.items():
-                if self._has_ended(job_id) or self._fleet.store.head(JobKeys(job_id).job) is None:
-                    self._fleet.ledger.drop(step, [(job_id, unit) for unit in units])
-                else:
-                    self._send(findings, step, job_id, units)
+                with _noted(findings, job_id):
+                    if self._has_ended(job_id) or self._fleet.store.head(JobKeys(job_id).job) is None:
+                        self._fleet.ledger.drop(step, [(job_id, unit) for unit in units])
+                    else:
+                        self._send(findings, step, job_id, units)
 
     def _compare(self, findings: Findings, *, every: bool) -> None:
         """Bring Redis up to what storage says of the jobs that it does not know well."""
@@ -141,9 +144,10 @@ class Sweeper:
         for job_id, left in zip(silent, answers(self._missing, silent, AT_ONCE), strict=True):
             self._look_after(findings, job_id, left, opened[job_id], busy=job_id in running)
         for job_id in known.keys() - opened.keys():
-            if self._has_ended(job_id):
-                self._tell_ended(job_id)
-                self._fleet.ledger.close(job_id)
+            with _noted(findings, job_id):
+                if self._has_ended(job_id):
+                    self._tell_ended(job_id)
+                    self._fleet.ledger.close(job_id)
 
     def _unmarked(self, opened: dict[str, float]) -> list[str]:
         """Jobs without manifest that are not among the open ones."""
@@ -164,13 +168,11 @@ class Sweeper:
         if isinstance(left, PermanentError):
             findings.errors[job_id] = str(left)
             return
-        try:
+        with _noted(findings, job_id):
             if left is None:
                 self._close(findings, job_id, modified_s, busy=busy)
             else:
                 self._go_on(findings, job_id, left)
-        except (MessageError, SourceMissing) as error:
-            findings.errors[job_id] = str(error)
 
     def _go_on(self, findings: Findings, job_id: str, left: Missing) -> None:
         """Note what a job has, and send what takes it on."""
@@ -225,6 +227,15 @@ class Sweeper:
         self._cleaned_s = time.time()
 
 
+@contextmanager
+def _noted(findings: Findings, job_id: str) -> Iterator[None]:
+    """A job whose records make no sense, or that is deleted meanwhile, is no other job's fault."""
+    try:
+        yield
+    except (MessageError, SourceMissing) as error:
+        findings.errors[job_id] = str(error)
+
+
 def delete_older(fleet: Fleet, before_s: float) -> list[str]:
     """Delete the jobs that ended before ``before_s``, seconds since 1970; their ids."""
     deleted = []
@@ -232,8 +243,9 @@ def delete_older(fleet: Fleet, before_s: float) -> list[str]:
         beat()
         manifest = fleet.store.head(JobKeys(job_id).manifest)
         if manifest is not None and manifest.modified_s < before_s:
-            fleet.delete(job_id)
-            deleted.append(job_id)
+            with suppress(SourceMissing):  # somebody else deletes it
+                fleet.delete(job_id)
+                deleted.append(job_id)
     return deleted
 
 

@@ -4,15 +4,44 @@ Redis runs the two commands of a round trip one after the other.  Should it die 
 is what is left: kombu restores nothing for it, and forgets it.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+
+log = logging.getLogger("posefleet")
+
+_TRIES = 2
+"""Of what settles a message: the first one may take a connection that is stale."""
 
 
 class QoS(redis.QoS):  # type: ignore[misc]
-    """What was delivered and is not acknowledged yet."""
+    """What was delivered and is not acknowledged yet.
+
+    Kombu keeps what it could not acknowledge, for ever if its other connections are sound, and a worker that holds as
+    many messages as it may takes no more.  Here it lets go of it: the message comes again, and is known to be done.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Have Redis forget a message that is done."""
+        self._settle(delivery_tag, lambda: super(QoS, self).ack(delivery_tag))
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Have Redis forget a message, or put it back on its queue."""
+        self._settle(delivery_tag, lambda: super(QoS, self).reject(delivery_tag, requeue))
+
+    def _settle(self, delivery_tag: str, settle: Callable[[], None]) -> None:
+        for _ in range(_TRIES):
+            try:
+                settle()
+            except self.channel.connection_errors as error:
+                lost = error
+            else:
+                return
+        log.warning("a message comes again, as Redis could not be told what became of it: %s", lost)
+        virtual.QoS.ack(self, delivery_tag)
 
     @contextmanager
     def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:

@@ -159,7 +159,7 @@ class Options(BaseModel):
 
 def _flag(name: str) -> str:
     """An option as it is called on the command line."""
-    return "--format" if name == "formats" else f"--{name.replace('_', '-')}"
+    return "--format" if name == "formats" else f"--{name.removesuffix('_s').replace('_', '-')}"
 
 
 def _said(value: object) -> str:

@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         1,
         ge=1,
         le=64,
-        description="its threads: several keep a GPU busy, and conceal damage in H.264 otherwise",
+        description="its threads: several keep a GPU busy, and conceal damage in H.264 less well",
     )
     api_tokens: Path | None = Field(None, description="file of API tokens; none is `tokens.json` in the data folder")
     api_buckets: str = Field(

@@ -110,12 +110,18 @@ class FleetTask(Task):  # type: ignore[misc]
             return self._settled(asked)
 
     def _settled(self, asked: Any) -> Any:
+        """Run the task; what may pass is tried again, also where it happens while an end is seen to."""
         try:
-            return self._attempt(asked)
+            return self._attempted(asked)
         except (TransientError, SoftTimeLimitExceeded, DecoderDied) as error:
             again = self._again(asked, error)
             # Large results break Celery while it reconnects, so what goes back has no traceback.
             raise again from (None if isinstance(again, Reject) else error)
+
+    def _attempted(self, asked: Any) -> Any:
+        """Run the task; a job that has ended or is gone has nothing more to be done."""
+        try:
+            return self._attempt(asked)
         except JobEnded:
             self._leave(asked)
         except DeviceLost as error:
@@ -180,7 +186,13 @@ class FleetTask(Task):  # type: ignore[misc]
         return float(self.time_limit or current().task_limit_s)
 
     def _again(self, asked: Any, error: BaseException) -> Any:
-        """What to raise for an error that may pass."""
+        """What to raise for an error that may pass; the time limit may come meanwhile."""
+        try:
+            return self._answer_to(asked, error)
+        except SoftTimeLimitExceeded as limit:
+            return self._later(asked, limit, stumbled=None)
+
+    def _answer_to(self, asked: Any, error: BaseException) -> Any:
         if isinstance(error, SoftTimeLimitExceeded | DecoderDied):
             return self._later(asked, error, stumbled=None)
         if isinstance(error, FleetBusy):

@@ -136,6 +136,7 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
     from workers.storage.records import ended
 
     if ended(store(), reference.job_id):
+        self.tell_ended(reference.job_id)  # whoever wrote the manifest may have died of it
         return None
     job, plan = known.job(store(), reference.job_id), known.plan(store(), reference.job_id)
     stitched = known.stitched(store(), reference.job_id)

@@ -1,6 +1,8 @@
 """How deliveries are noted and acknowledged in Redis."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from schema.names import TASK_STITCH
 from schema.queue import make_app, send
 from schema.settings import Settings
 from tests.benchmarks.scaling.monitor import Monitor
-from tests.support.proxy import Proxy
+from tests.support.proxy import Faults, Proxy
 from tests.support.waiting import until
 from workers.storage.progress import Progress
 
@@ -81,6 +83,43 @@ def test_a_delivery_takes_two_commands_and_its_acknowledgement_two(progress: Pro
         assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 0
     noted = {name: count for name, count in monitor.sent.items() if "unacked" in name}
     assert noted == dict.fromkeys(("ZADD unacked_index", "HSET unacked", "HDEL unacked", "ZREM unacked_index"), 1)
+
+
+@pytest.mark.parametrize("settle", ["ack", "reject", "requeue"])
+def test_a_message_is_settled_though_the_connection_is_stale(progress: Progress, redis_url: str, settle: str):
+    with through_a_proxy(redis_url) as (proxy, channel):
+        message = taken(channel)
+        proxy.half_open_all()
+        getattr(message, settle)()
+        assert channel.qos.can_consume()
+    assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 0
+    assert progress.redis.llen("posefleet:stitch") == (settle == "requeue")
+
+
+@pytest.mark.parametrize("settle", ["ack", "requeue"])
+def test_what_cannot_be_settled_keeps_nobody_from_going_on_and_comes_again(
+    progress: Progress, redis_url: str, settle: str
+):
+    with through_a_proxy(redis_url) as (proxy, channel):
+        message = taken(channel)
+        proxy.faults = Faults(silent=True)
+        proxy.half_open_all()
+        getattr(message, settle)()
+        assert channel.qos.can_consume()
+        proxy.faults = Faults()
+    assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 1
+
+
+@contextmanager
+def through_a_proxy(redis_url: str) -> Iterator[tuple[Proxy, Any]]:
+    """A channel of a worker that takes one message at a time, and one message of stitch for it."""
+    with Proxy(int(redis_url.rpartition(":")[2].partition("/")[0])) as proxy:
+        app = make_app(Settings(redis_url=f"redis://127.0.0.1:{proxy.port}/0"))
+        send(app, TASK_STITCH, [JobReference(job_id="a")])
+        with app.connection() as connection, connection.channel() as channel:
+            channel.basic_qos(prefetch_count=1)
+            yield proxy, channel
+        app.close()
 
 
 def test_what_redis_lost_half_of_is_forgotten(progress: Progress, redis_url: str):

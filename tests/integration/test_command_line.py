@@ -61,6 +61,8 @@ def test_enqueue_status_results_cancel(stack: Stack, tmp_path: Path):
     where = data_of(stack)
     accepted = posefleet("enqueue", "--json", "s3://posefleet/not-there.mp4", **where)
     (entry,) = json.loads(accepted.stdout)
+    assert accepted.returncode == 1
+    assert f"job {entry['job_id']} has failed: there is no s3://posefleet/not-there.mp4" in accepted.stderr
     shown = posefleet("status", entry["job_id"], "--json", **where)
     assert json.loads(shown.stdout)[0]["state"] == "failed"
     watched = posefleet("watch", entry["job_id"], **where)

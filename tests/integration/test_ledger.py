@@ -142,6 +142,8 @@ def test_a_complete_step_is_not_opened_again(progress):
 
 def test_another_server_is_noticed_once(progress, ledger):
     assert ledger.restarted()
+    assert ledger.restarted()
+    ledger.note_sweep()
     assert not ledger.restarted()
     progress.redis.flushall()
     assert ledger.restarted()

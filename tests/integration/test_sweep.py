@@ -154,6 +154,34 @@ def test_deleting_a_running_job_leaves_no_object_and_no_key(fleet, begun):
         fleet.job(begun.job_id)
 
 
+def test_a_deleted_job_can_come_again(fleet, uri):
+    options = Options(render=False, min_score=0.21)
+    first = fleet.enqueue(uri, options)
+    assert first.wait(WAIT_S).state == "succeeded"
+    fleet.delete(first.job_id)
+    again = fleet.enqueue(uri, options)
+    assert again.job_id == first.job_id
+    assert again.wait(WAIT_S).state == "succeeded"
+
+
+def test_an_end_that_is_not_true_does_not_stop_a_job(quick, begun):
+    quick.progress.redis.set(ProgressKeys(begun.job_id).ended, "1")
+    until(lambda: not quick.progress.outstanding("infer"), 60, "batches wait")
+    Sweeper(quick).sweep(every=True)
+    assert begun.wait(WAIT_S).state == "succeeded"
+
+
+def test_a_job_whose_records_make_no_sense_is_no_other_job_s_fault(quick):
+    odd = "0" * 20
+    quick.store.put_new(JobKeys(odd).job, b'{"schema_version": 999}')
+    quick.progress.announce(odd, "infer", ["00000000-00000006"])
+    try:
+        until(lambda: odd in Sweeper(quick).sweep().errors, 30, "the sweeper does not say so")
+    finally:
+        purge(quick.store, odd)
+        quick.ledger.drop("infer", [(odd, "00000000-00000006")])
+
+
 @pytest.fixture
 def partial(fleet: Fleet, uri: str) -> object:
     """A job that ended without one of its batches."""

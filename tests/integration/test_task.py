@@ -7,7 +7,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
 from producer import tasks as split
-from schema.errors import FleetBusy, PermanentError, SourceChanged, StorageUnavailable
+from schema.errors import FleetBusy, PermanentError, SourceChanged, SourceMissing, StorageUnavailable
 from schema.manifest import Manifest, State
 from schema.messages import FrameBatch, JobReference, ModelIdentity, Source, VideoJob
 from schema.names import TASK_STITCH, JobKeys, LedgerKeys, ProgressKeys
@@ -20,7 +20,7 @@ from workers import task as base
 from workers.storage import known
 from workers.storage.progress import Progress
 from workers.storage.records import end_early
-from workers.tasks import infer, stitch
+from workers.tasks import infer, publish, stitch
 from workers.telemetry import measure, meters
 from workers.watch import Watch
 
@@ -134,6 +134,43 @@ def test_running_into_the_time_limit_is_an_attempt(fakes, monkeypatch):
     infer.apply(args=[BATCH.to_message()])
     assert attempts(redis) == 4
     assert KEYS.dead("infer", 0, 20) in store.bodies
+
+
+def test_the_time_limit_may_come_while_an_error_is_seen_to(fakes, monkeypatch):
+    store, redis, _ = fakes()
+    errors = [StorageUnavailable("away")]
+    monkeypatch.setattr("workers.stages.infer.infer", lambda **_: failing(errors.pop())() if errors else "key")
+    limits, put_back = [SoftTimeLimitExceeded()], redis.put_back
+
+    def noting(*unit, **how):
+        return failing(limits.pop())() if limits else put_back(*unit, **how)
+
+    monkeypatch.setattr(redis, "put_back", noting)
+    assert infer.apply(args=[BATCH.to_message()]).get() == "key"
+    assert attempts(redis) == 2
+    assert KEYS.dead("infer", 0, 20) not in store.bodies
+
+
+def test_storage_may_be_away_while_a_task_asks_whether_its_job_is_gone(fakes, monkeypatch):
+    store, redis, _ = fakes()
+    errors = [SourceMissing("poses")]
+
+    def stage(**_):
+        if errors:
+            store.failures.append(StorageUnavailable("away"))
+            raise errors.pop()
+        return "key"
+
+    monkeypatch.setattr("workers.stages.infer.infer", stage)
+    assert infer.apply(args=[BATCH.to_message()]).get() == "key"
+    assert (attempts(redis), set(store.bodies)) == (1, {KEYS.job, KEYS.plan})
+
+
+def test_a_publish_that_finds_the_manifest_tells_of_it(fakes, monkeypatch):
+    store, redis, _ = fakes()
+    end_early(store=store, job=JOB, state=State.CANCELLED, error=None)
+    assert publish.apply(args=[JobReference(job_id=JOB.job_id).to_message()]).get() is None
+    assert redis.is_ended(JOB.job_id)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.simulation.measured import RECORDED, calibrated, recorded
 from tests.simulation.policy import Policy
 from tests.simulation.runs import CALIBRATION
 
-_PAGE = "measured on two cores, one thread (design notes, page 9)"
+_PAGE = "measured on two cores, one thread"
 _RUN = "measured: `make simulate-check`"
 _COUNTED = "measured: `python -m tests.simulation.load`"
 _ASSUMED = "assumption"

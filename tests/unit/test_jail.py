@@ -368,3 +368,15 @@ def test_errors_tell_nothing_of_the_worker(monkeypatch, tmp_path):
     text = repr(caught.value)
     assert "hush" not in text
     assert "secret-name" not in text
+
+
+def test_a_question_that_was_never_put_holds_up_no_other(monkeypatch):
+    def fails(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", fails)
+        with pytest.raises(RuntimeError, match="new thread"), talk.asked(calls.limits(), {"do": "still"}):
+            pass
+    with pytest.raises(PictureError):
+        read_still(b"hello")

@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from schema.errors import ConfigurationError, PermanentError, StorageUnavailable
-from workers.storage.s3 import translated
+from schema.settings import Settings
+from workers.storage.s3 import S3Store, translated
 
 
 def refusal(code: str, status: int, off_s: float) -> ClientError:
@@ -27,6 +28,17 @@ def test_a_wrong_clock_is_for_another_worker_to_make_good(code, off_s):
 def test_wrong_credentials_are_a_matter_of_configuration():
     with pytest.raises(ConfigurationError, match="refused access"), translated("s3://b/k"):
         raise refusal("403", 403, 0)
+
+
+def test_objects_that_are_left_when_others_were_deleted_are_an_error(monkeypatch):
+    class Client:
+        def delete_objects(self, **_):
+            return {"Errors": [{"Key": "a", "Code": "InternalError", "Message": "try again"}]}
+
+    store = S3Store(Settings())
+    monkeypatch.setattr(store, "_client", Client())
+    with pytest.raises(StorageUnavailable, match="1 of 2 objects were not deleted; a: InternalError"):
+        store.delete(["a", "b"])
 
 
 def test_other_refusals_are_for_good_whatever_the_clock_says():

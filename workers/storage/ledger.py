@@ -36,6 +36,7 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._redis = connect(url)
+        self._run = ""
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
@@ -61,10 +62,10 @@ class Ledger:
                 lock.release()
 
     def restarted(self) -> bool:
-        """Whether this is another run of the server than at the last call: then the end of its memory may be lost."""
+        """Whether this is another run of the server than at the last sweep: then the end of its memory may be lost."""
         with translated():
-            run = str(self._redis.info("server").get("run_id", ""))
-            return bool(self._redis.set(LedgerKeys.server, run, get=True) != run)
+            self._run = str(self._redis.info("server").get("run_id", ""))
+            return bool(self._redis.get(LedgerKeys.server) != self._run)
 
     def now(self) -> float:
         """The server's clock, seconds."""
@@ -73,8 +74,9 @@ class Ledger:
         return float(seconds + micros / 1e6)
 
     def note_sweep(self) -> None:
-        """Note that a sweep has ended now."""
+        """Note that a sweep has ended now, of the run of the server that `restarted` has seen."""
         with translated():
+            self._redis.set(LedgerKeys.server, self._run)
             self._redis.set(LedgerKeys.swept, self.now())
 
     def open_jobs(self) -> dict[str, float]:

@@ -76,21 +76,28 @@ class Progress:
             step: the step.
             units: of the job.
             lane: of the queue that they are sent to.
-            again: they are sent once more, as their messages were lost.
+            again: they are sent once more, as their messages were lost, and the job has not ended: should Redis say so,
+                that is what is left of a deleted one.
         """
         members = [member(job_id, unit) for unit in units]
         keys = _announced(step, lane)
         with translated():
+            if again:
+                self.redis.delete(ProgressKeys(job_id).ended)
             for first in range(0, len(members), _MOST_AT_ONCE):
                 batch = members[first : first + _MOST_AT_ONCE]
                 self._announce(keys=keys, args=[job_id, int(again), *batch])
 
     def announce_jobs(self, job_ids: Iterable[str], step: str, lane: str) -> None:
-        """Enter a step of many jobs in the ledger; to be called before their messages are sent."""
+        """Enter the first step of many jobs in the ledger; to be called before their messages are sent.
+
+        A job that was deleted and comes again begins anew.
+        """
         keys = _announced(step, lane)
         with translated():
             pipe = self.redis.pipeline(transaction=False)
             for job_id in job_ids:
+                pipe.delete(ProgressKeys(job_id).ended)
                 self._announce(keys=keys, args=[job_id, 0, member(job_id, WHOLE)], client=pipe)
             pipe.execute()
 

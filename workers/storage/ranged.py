@@ -6,7 +6,7 @@ from workers.storage.parts import FileOfParts
 from workers.storage.port import ObjectInfo, RangeReader
 
 _SMALL = 128 << 10
-_LARGE = 4 << 20
+LARGE = 4 << 20
 _KEPT = 8
 
 
@@ -31,12 +31,12 @@ class RangedFile(FileOfParts):
     def part(self, start: int, stop: int) -> None:
         """From now on fetch the bytes ``start..stop`` with few requests, and nothing beyond them ahead of need."""
         self._position, self._stop = start, stop
-        self._next_start, self._next_size = start, _LARGE
+        self._next_start, self._next_size = start, LARGE
 
     def begin(self) -> None:
         """Fetch the first bytes, as many as one request gives: the whole is going to be read."""
-        self.peek(0, min(self.size, _LARGE))
-        self._next_start, self._next_size = min(self.size, _LARGE), _LARGE
+        self.peek(0, min(self.size, LARGE))
+        self._next_start, self._next_size = min(self.size, LARGE), LARGE
 
     def forget(self) -> None:
         """Keep nothing in memory any more."""
@@ -60,7 +60,7 @@ class RangedFile(FileOfParts):
         return self._fetch(position, size)[:size]
 
     def _fetch(self, position: int, size: int) -> bytes:
-        grown = min(self._next_size * 2, _LARGE) if position == self._next_start else _SMALL
+        grown = min(self._next_size * 2, LARGE) if position == self._next_start else _SMALL
         end = self._stop if position < self._stop else self.size
         start, stop = position, min(self.size, max(min(end, position + grown), position + size))
         later = [other for other in self._ranges if start < other < stop]
@@ -77,7 +77,7 @@ class RangedFile(FileOfParts):
         return body
 
     def _keep(self, start: int, body: bytes) -> None:
-        if len(body) > 2 * _LARGE:
+        if len(body) > 2 * LARGE:
             return
         self._ranges[start] = body
         if len(self._ranges) > _KEPT:

@@ -175,7 +175,10 @@ class S3Store:
         with translated(f"s3://{self.bucket}"):
             for first in range(0, len(keys), 1000):
                 batch = [{"Key": key} for key in keys[first : first + 1000]]
-                self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
+                answer = self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
+                if left := answer.get("Errors"):
+                    first_left = f"{left[0].get('Key')}: {left[0].get('Code')} {left[0].get('Message')}"
+                    raise StorageUnavailable(f"{len(left)} of {len(batch)} objects were not deleted; {first_left}")
 
     def _body(self, length: int | None = None, **request: str) -> bytes:
         """The bytes of an object; botocore asks again when a request fails, but not when a body is too short."""

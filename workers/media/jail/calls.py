@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from functools import cache
 from itertools import chain
@@ -27,6 +27,7 @@ from workers.media.limits import Limits
 from workers.media.pixels import Still, Views
 from workers.media.scaler import Pixels
 from workers.media.sound import Sound, Timed
+from workers.storage.ahead import ReadAhead
 from workers.storage.ranged import RangedFile
 
 
@@ -93,7 +94,10 @@ def opened_range(
         DecoderDied: decoding crashed or hung.
         StorageUnavailable, SourceChanged: from reading.
     """
-    with talk.asked(limits(), {"do": "decode", **_range(file, plan, wanted)}, header, file) as asked:
+    with (
+        closing(_ahead(file, wanted)) as bytes_of,
+        talk.asked(limits(), {"do": "decode", **_range(file, plan, wanted)}, header, bytes_of) as asked,
+    ):
         time_base = Fraction(plan.stream.time_base)
         yield (_shown(asked, words, time_base) for words, _ in asked.answers())
 
@@ -105,8 +109,13 @@ def opened_views(
     """Like `opened_range`, with each frame scaled into ``boxes`` where it was decoded; for errors see there."""
     sizes = [[box.content_width, box.content_height] for box in boxes]
     question = {"do": "view", **_range(file, plan, wanted), "sizes": sizes}
-    with talk.asked(limits(), question, header, file) as asked:
+    with closing(_ahead(file, wanted)) as bytes_of, talk.asked(limits(), question, header, bytes_of) as asked:
         yield chain.from_iterable(_viewed(asked, words, boxes) for words, _ in asked.answers())
+
+
+def _ahead(file: RangedFile, wanted: FrameRange) -> ReadAhead:
+    window = wanted.window
+    return ReadAhead(file, window.start, window.stop) if window else ReadAhead(file, 0, file.size)
 
 
 def _range(file: RangedFile, plan: Plan, wanted: FrameRange) -> Words:

@@ -57,11 +57,12 @@ class Talk:
         self._waited_s = 0.0
         self._furthest = 0
         self._given_up = self._over = False
+        self._server = threading.Thread(target=self._serve, name="serves-reader", daemon=True)
 
     def ask(self, words: Words, body: bytes) -> None:
         """Put the question."""
         self.child.answered += 1
-        threading.Thread(target=self._serve, name="serves-reader", daemon=True).start()
+        self._server.start()
         self.send(words, body)
 
     def send(self, words: Words, body: bytes = b"") -> None:
@@ -100,8 +101,13 @@ class Talk:
             if self._over or self._given_up:
                 return
             self._given_up = True
-            _stopping.add(self)
-        self.send({"cancel": True})
+            self._over = self._server.ident is None  # nobody listens to the process, and nobody will
+            if not self._over:
+                _stopping.add(self)
+        if self._over:
+            self.child.kill()
+        else:
+            self.send({"cancel": True})
 
     def _serve(self) -> None:
         """Grant wishes and pass answers on until there is nothing more to come."""
@@ -128,7 +134,8 @@ class Talk:
             self._finish(fit="done" in words or not isinstance(_error(words), DecoderDied))
         elif "alive" in words:
             return
-        self._held += not _HOLDING.isdisjoint(words)
+        with _changed:
+            self._held += not _HOLDING.isdisjoint(words)
         self._answers.put((words, body))
 
     def _finish(self, *, fit: bool) -> None:
