@@ -10,6 +10,18 @@ find . -type f \( -name '*.a' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o 
 # Arrow's RPC and its own S3 client, and copies of its libraries under names that nothing asks for.
 find pyarrow -type f \( -name '*flight*' -o -name '*s3*' -o -name '*.so.*.*.*' -o -name 'libarrow_python*.so' \) -delete
 
+# OpenCV brings the FFmpeg that PyAV has. Where the releases are the same, one lies there, under the names that both ask for.
+releases() {
+    find "$1" -name 'libav[cfu]*' -o -name 'libsw*' | sed 's/.*lib\([a-z]*\)-.*\.so\.\([0-9]*\.[0-9]*\)\..*/\1 \2/' | grep -v '^avfilter' | sort
+}
+if [ "$(releases opencv_python_headless.libs)" = "$(releases av.libs)" ]; then
+    cd opencv_python_headless.libs
+    for part in avcodec avformat avutil swresample swscale; do ln -sf ../av.libs/lib$part-* lib$part-*; done
+    rm libvpx-* libcrypto-* libssl-*
+    ln -sf ../av.libs/* .
+    cd ..
+fi
+
 # LiteRT on a GPU of a browser and on the accelerators of phones.
 rm -rf ai_edge_litert/libLiteRtWebGpuAccelerator.so ai_edge_litert/tools ai_edge_litert/vendors
 
