@@ -245,7 +245,7 @@ class Ground:
     def calm(self) -> None:
         """No more faults."""
         self.failpoints("")
-        self.redis_proxy.faults, self.s3_proxy.s3_faults = Faults(), S3Faults()
+        self.redis_proxy.faults, self.s3_proxy.faults, self.s3_proxy.s3_faults = Faults(), Faults(), S3Faults()
         for child in self._workers.values():
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGCONT)
