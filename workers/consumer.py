@@ -3,16 +3,14 @@
 import logging
 import time
 import warnings
-from contextlib import suppress
 from typing import Any
 
 from celery.worker.consumer import Consumer
 from celery.worker.state import active_requests, maybe_shutdown
 from redis.exceptions import OutOfMemoryError
 
-from schema.errors import TransientError
-from schema.queue import lane_of, unit_of
 from workers.ready import beat
+from workers.requests import note_put_back
 from workers.storage.outage import Outage
 from workers.task import progress
 
@@ -54,10 +52,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
     def cancel_active_requests(self) -> None:
         """Hand what runs on to others, before this worker ends: being stopped is no attempt."""
         for request in list(active_requests):
-            with suppress(TransientError):
-                step, job_id, unit = unit_of(request.id)
-                why, lane = "its worker was stopped", lane_of(request.delivery_info)
-                progress().put_back(job_id, step, unit, 0.0, why, stumbled=False, lane=lane)
+            note_put_back(request, "its worker was stopped", stumbled=False)
         super().cancel_active_requests()
 
     def ensure_connected(self, conn: Any) -> Any:

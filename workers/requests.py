@@ -54,6 +54,14 @@ def _succeeded_s() -> float:
     return max(state.successful_requests.as_dict().values(), default=0.0)
 
 
+def note_put_back(request: Request, why: str, stumbled: bool | None) -> None:
+    """Note, as far as Redis answers, that what a worker holds goes back on its queue; see `Progress.put_back`."""
+    step, job_id, unit = unit_of(request.id)
+    with suppress(TransientError):
+        lane = lane_of(request.delivery_info)
+        progress().put_back(job_id, step, unit, 0.0, why, stumbled=stumbled, lane=lane)
+
+
 class FleetRequest(Request):  # type: ignore[misc]
     """What lost its process goes before all else; a worker ends after losses that are its own fault.
 
@@ -68,12 +76,8 @@ class FleetRequest(Request):  # type: ignore[misc]
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """See `celery.worker.request.Request.on_timeout`."""
-        step, job_id, unit = unit_of(self.id)
-        if not soft and unit and not state.should_terminate:
-            why = f"the last time: its process was killed after {timeout:g} s, on {self.hostname}"
-            with suppress(TransientError):
-                lane = lane_of(self._context.delivery_info)
-                progress().put_back(job_id, step, unit, 0.0, why, stumbled=None, lane=lane)
+        if not (soft or state.should_terminate):
+            note_put_back(self, f"the last time: its process was killed after {timeout:g} s, on {self.hostname}", None)
         super().on_timeout(soft, timeout)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:

@@ -4,13 +4,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 from schema.errors import TransientError
-from workers.storage.ranged import LARGE, RangedFile
+from workers.storage.ranged import RangedFile, grown
 
 
 class ReadAhead:
     """What a `RangedFile` at the other end of a wire asks for, one range fetched beforehand.
 
-    Such a file asks for ranges that double up to `LARGE` while it reads on, and so the next one is known.  Whoever
+    Such a file asks for ranges that grow in a known way while it reads on, and so the next one is known.  Whoever
     jumps gets what was asked for and nothing ahead.
     """
 
@@ -35,7 +35,7 @@ class ReadAhead:
     def _expect(self, start: int, stop: int) -> None:
         """Begin to fetch what follows these bytes, if they follow those before."""
         further, self._reached = start == self._reached, stop
-        last = min(stop + min(2 * (stop - start), LARGE), self._stop)
+        last = min(stop + grown(stop - start), self._stop)
         if further and stop < last:
             self._coming = stop, last, self._threads.submit(self._file.fetch, stop, last)
 

@@ -10,6 +10,11 @@ LARGE = 4 << 20
 _KEPT = 8
 
 
+def grown(size: int) -> int:
+    """Bytes of the range after one of ``size``, where reading goes on."""
+    return min(2 * size, LARGE)
+
+
 class RangedFile(FileOfParts):
     """A read-only file over ranged GETs.
 
@@ -60,14 +65,14 @@ class RangedFile(FileOfParts):
         return self._fetch(position, size)[:size]
 
     def _fetch(self, position: int, size: int) -> bytes:
-        grown = min(self._next_size * 2, LARGE) if position == self._next_start else _SMALL
+        size_on = grown(self._next_size) if position == self._next_start else _SMALL
         end = self._stop if position < self._stop else self.size
-        start, stop = position, min(self.size, max(min(end, position + grown), position + size))
+        start, stop = position, min(self.size, max(min(end, position + size_on), position + size))
         later = [other for other in self._ranges if start < other < stop]
         stop = min([stop, *later])
         body = self.fetch(start, stop)
         self._keep(start, body)
-        self._next_start, self._next_size = stop, grown
+        self._next_start, self._next_size = stop, size_on
         return body
 
     def fetch(self, start: int, stop: int) -> bytes:
