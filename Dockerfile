@@ -84,7 +84,8 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["sh"
 
 # What is compiled, too. Layers keep whole seconds of a file's time, and numba and Python go by the times of sources: so
 # those get whole seconds before anything is compiled. The standard library comes without bytecode, so all of it lies in
-# a folder of its own. NUMBA_CPU_NAME makes code that every machine can use, whichever built it.
+# a folder of its own. NUMBA_CPU_NAME makes code that every machine can use, whichever built it. In the small image libraries
+# that are imported have no sources beside their bytecode.
 FROM runtime AS compiled-cpu
 COPY --from=environment-cpu /opt/posefleet /opt/posefleet
 COPY --from=weights /build/models /opt/posefleet/cache/models
@@ -92,6 +93,8 @@ RUN python -c "from pathlib import Path; from workers.models.store import leave_
 RUN find /opt/posefleet -exec touch --no-dereference --date="@$(date +%s)" {} + \
     && python -m workers.compiled \
     && python -c "import flower.command, producer.api.app, producer.cli, producer.notify, producer.sweep"
+COPY requirements/sourceless.py ./requirements/
+RUN python requirements/sourceless.py /opt/posefleet/venv/lib/python3.11/site-packages
 
 FROM runtime AS compiled-gpu
 COPY --from=environment-gpu /opt/posefleet /opt/posefleet
@@ -124,7 +127,7 @@ COPY --from=compiled-gpu /opt/posefleet/bytecode /opt/posefleet/bytecode
 COPY --from=compiled-gpu /opt/posefleet/venv /opt/posefleet/venv
 COPY --from=compiled-gpu --chown=10001:10001 /opt/posefleet/cache /opt/posefleet/cache
 USER 10001:10001
-CMD ["python", "-m", "celery", "-A", "workers.app", "worker", "--queues", "infer", "--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+CMD ["python", "-m", "celery", "-A", "workers.app", "worker", "--queues", "infer", "--concurrency", "2", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
 
 # The last one is what a build without --target makes.
 FROM runtime AS cpu

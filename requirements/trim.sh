@@ -22,6 +22,24 @@ if [ "$(releases opencv_python_headless.libs)" = "$(releases av.libs)" ]; then
     cd ..
 fi
 
+# It brings an OpenBLAS as well, as SciPy does, whose functions have a prefix. In its place lies one that calls SciPy's.
+symbols() {
+    nm -D "$@" | sed -n 's/.* \([a-z_0-9]*\)\(@.*\)*$/\1/p' | sort -u
+}
+blas=$(find opencv_python_headless.libs -name 'libopenblas*') scipy=$(find scipy.libs -name 'libscipy_openblas-*')
+if [ "$(uname -m)" = x86_64 ]; then
+    symbols --undefined-only cv2/cv2.abi3.so > wanted
+    symbols --defined-only "$blas" | comm -12 - wanted | sed 's/.*/.globl &\n.type &, @function\n&: jmp scipy_&@PLT/' | as -o calls.o -
+    ld -shared -z noexecstack -z defs -soname "$(basename "$blas")" -rpath "\$ORIGIN/../scipy.libs" -o "$blas" calls.o "$scipy" \
+        --allow-shlib-undefined
+    rm wanted calls.o opencv_python_headless.libs/libgfortran-* opencv_python_headless.libs/libquadmath-*
+fi
+for library in scipy.libs/libgfortran-* scipy.libs/libquadmath-*; do
+    if cmp -s "$library" "numpy.libs/$(basename "$library")"; then
+        ln -sf "../$library" numpy.libs/
+    fi
+done
+
 # LiteRT on a GPU of a browser and on the accelerators of phones.
 rm -rf ai_edge_litert/libLiteRtWebGpuAccelerator.so ai_edge_litert/tools ai_edge_litert/vendors
 

@@ -16,8 +16,8 @@
 {{- if and $pool.spot (gt (include "posefleet.softSeconds" (list $ $pool) | int) 20) }}
 {{- fail (printf "pools.%s.spot: a node is gone within 25 s, so settings.soft_shutdown_s of this pool must be 20 or less: leave it out" $name) }}
 {{- end }}
-{{- if and $pool.gpu (ne (int $pool.concurrency) 1) }}
-{{- fail (printf "pools.%s.concurrency must be 1 with a GPU: one process per GPU, and more pods for more GPUs" $name) }}
+{{- if and $pool.gpu (gt (int $pool.concurrency) 4) }}
+{{- fail (printf "pools.%s.concurrency must be at most 4 with a GPU, which these processes share: 2 keep it busy, and more GPUs are more pods" $name) }}
 {{- end }}
 {{- if gt (int $pool.minReplicas) (int $pool.maxReplicas) }}
 {{- fail (printf "pools.%s.minReplicas is more than its maxReplicas" $name) }}

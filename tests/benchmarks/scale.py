@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.scaling import growth, queue, traffic, whole, workers
+from tests.benchmarks.scaling import device, growth, queue, traffic, whole, workers
 from tests.benchmarks.scaling.fleet import ManyWorkers, many_workers
 from tests.benchmarks.scaling.table import lines
 
@@ -26,6 +26,7 @@ REAL = "workers.app"
 PARTS: dict[str, Part] = {
     "workers": lambda fleet, asked: workers.rates(fleet, asked.counts, asked.batch_s, asked.batches),
     "latency": lambda fleet, asked: workers.latency(fleet, 2, asked.starts),
+    "device": lambda fleet, _: device.shared(fleet, 3, 0.25, 60, 0.03),
     "traffic": lambda fleet, asked: traffic.steady(fleet, 4, asked.batch_s, 30 * asked.batches // 4),
     "queue": lambda fleet, asked: queue.deep(fleet, asked.queue),
     "infer": lambda fleet, asked: growth.infer(fleet, asked.frames, asked.pairs),

@@ -102,7 +102,7 @@ def test_the_schema_refuses(given: str, where: str, said: str):
         ("pools: {render: {graceSeconds: 200}}", "pools.render.graceSeconds is 200, but soft shutdown and one batch take 240"),
         ("pools: {plan: {graceSeconds: 462}}", "give more, or 0 to have it worked out"),
         ("pools: {finish: {spot: true}}", "pools.finish.spot: a node is gone within 25 s"),
-        ("pools: {infer-gpu: {concurrency: 4}}", "pools.infer-gpu.concurrency must be 1 with a GPU"),
+        ("pools: {infer-gpu: {concurrency: 5}}", "pools.infer-gpu.concurrency must be at most 4 with a GPU"),
         ("pools: {render: {minReplicas: 60}}", "pools.render.minReplicas is more than its maxReplicas"),
         ("pools: {api: {queues: [infer]}}", "pools.api: another component has this name"),
         ("poller: {queueUrl: 'https://sqs.example/1/up'}", "poller.queueUrl needs settings.watch"),

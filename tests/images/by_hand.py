@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.images.dockerfile import ROOT, Stage, Step, filled, needed, stages
 
-_PACKAGES = "ca-certificates,netbase,tzdata,python3.11,python3.11-venv"
+_PACKAGES = "ca-certificates,netbase,tzdata,python3.11,python3.11-venv,python3-distutils"
 _LEFT_OUT = [f"usr/share/{name}" for name in ("doc", "man", "info", "locale")] + ["var/lib/apt/lists", "var/cache/apt"]
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _MOUNTED = ("proc", "dev")

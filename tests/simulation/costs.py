@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one process for a unit: ``fixed_s + frames * frame_s``."""
+    """Seconds of one process for a unit: ``fixed_s + frames * frame_s``, or longer, where a device is shared."""
 
     fixed_s: float
     frame_s: float = 0.0
+    shared_s: float = 0.0
+    """Of the device for a frame, times the processes that share it: as if all of them were busy."""
 
     def of(self, frames: int) -> float:
         """Seconds for so many frames."""
-        return self.fixed_s + frames * self.frame_s
+        return max(self.fixed_s + frames * self.frame_s, frames * self.shared_s)
 
 
 @dataclass(frozen=True)

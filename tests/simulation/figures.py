@@ -150,7 +150,7 @@ class Figures:
         steps = {
             "plan": Cost(fixed_s["plan"] + whole_s),
             "infer": Cost(infer_s, self.cpu_frame_s),
-            "infer@gpu": Cost(infer_s, self.gpu_frame_s(policy.decoder_threads)),
+            "infer@gpu": Cost(infer_s, self.gpu_frame_s(policy.decoder_threads), policy.sharing / self["gpu_fps"]),
             "stitch": Cost(fixed_s["stitch"] + whole_s, self["stitch"] / 1e3 + each_s),
             "render": Cost(render_s, self[f"render_{self.kind}"] / 1e3),
             "publish": Cost(fixed_s["publish"] + whole_s, self["publish"] / 1e3 + each_s),

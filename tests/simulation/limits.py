@@ -30,6 +30,9 @@ class Rates:
     """What ``workers`` GPU workers get done in a second when nothing holds them up."""
 
     workers: int
+    """Pods with a GPU each."""
+    processes: int
+    """Of all of them."""
     batches: float
     jobs: float
     frames: float
@@ -41,9 +44,10 @@ class Rates:
         """For videos of one kind, one after the other."""
         ranges = video.ranges(policy.settings)
         infer = figures.costs(policy).steps["infer@gpu"]
-        batches = workers * len(ranges) / sum(map(infer.of, ranges))
+        processes = workers * policy.sharing
+        batches = processes * len(ranges) / sum(map(infer.of, ranges))
         jobs = batches / len(ranges)
-        return cls(workers, batches, jobs, jobs * video.frames, len(ranges))
+        return cls(workers, processes, batches, jobs, jobs * video.frames, len(ranges))
 
 
 def processes(rates: Rates, figures: Figures, policy: Policy, video: Video) -> Mapping[str, float]:
@@ -58,7 +62,7 @@ def processes(rates: Rates, figures: Figures, policy: Policy, video: Video) -> M
 def redis_rate(rates: Rates, figures: Figures, video: Video, others: float) -> tuple[float, float]:
     """Commands a second and the share of Redis's core; ``others`` processes do the other steps."""
     steps = ("infer_batch", "render_batch") if video.render else ("infer_batch",)
-    present = rates.workers + others
+    present = rates.processes + others
     commands = sum(rates.batches * figures[f"redis_{each}"] for each in steps)
     core_ms = sum(rates.batches * figures[f"core_{each}"] for each in steps)
     commands += rates.jobs * figures["redis_job"] + present * figures["redis_beat"]
@@ -100,7 +104,7 @@ class Asked:
         needed = processes(rates, figures, policy, video)
         others = sum(needed.values())
         redis, s3 = redis_rate(rates, figures, video, others), s3_rates(rates, figures, load, video)
-        return cls(rates, needed, *redis, *s3, (rates.workers + others) * figures["clients"])
+        return cls(rates, needed, *redis, *s3, (rates.processes + others) * figures["clients"])
 
 
 def uses(asked: Asked, figures: Figures, policy: Policy) -> list[Use]:

@@ -76,6 +76,11 @@ class Policy:
         """Of GPU workers."""
         return max((pool.decoder_threads for pool in self.pools if pool.gpu), default=1)
 
+    @property
+    def sharing(self) -> int:
+        """Processes that share a GPU."""
+        return max((pool.processes for pool in self.pools if pool.gpu), default=1)
+
     def pool(self, name: str) -> Pool:
         """A pool by its name."""
         return next(pool for pool in self.pools if pool.name == name)

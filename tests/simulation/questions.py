@@ -108,7 +108,7 @@ def the_night(known: Policy, figures: Figures, seed: int) -> Iterator[str]:
             break
     tally = fleet.tally
     peak = max(tally.by_minute.values()) / 60
-    rates = Rates(workers, tally.done["infer"] / fleet.last_end_s, 0.0, 0.0, 1)
+    rates = Rates(workers, workers * known.sharing, tally.done["infer"] / fleet.last_end_s, 0.0, 0.0, 1)
     rates = replace(rates, jobs=tally.done["publish"] / fleet.last_end_s)
     commands, core = limits.redis_rate(rates, figures, video, 0.0)
     reads, writes = limits.s3_rates(rates, figures, _s3(), video)

@@ -82,9 +82,9 @@ def test_videos_are_cut_as_the_planner_cuts_them():
 
 
 def test_a_gpu_worker_decodes_with_the_threads_of_its_pool_up_to_its_cores():
-    assert read().decoder_threads == 4
-    assert read(values="pools: {infer-gpu: {settings: {decoder_threads: 2}}}").decoder_threads == 2
-    assert read(values="pools: {infer-gpu: {resources: {limits: {cpu: 2500m}}}}").decoder_threads == 2
+    assert read().decoder_threads == 2
+    assert read(values="pools: {infer-gpu: {settings: {decoder_threads: 3}}}").decoder_threads == 3
+    assert read(values="pools: {infer-gpu: {resources: {limits: {cpu: 1500m}}}}").decoder_threads == 1
 
 
 def test_every_figure_has_a_source_and_every_option_changes_one():

@@ -3,12 +3,15 @@
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
+from unittest.mock import Mock
 
 import av
 import numpy as np
@@ -25,6 +28,7 @@ from workers.media.frames import decode_range as decode_here
 from workers.media.index import read_index, whole
 from workers.media.jail import calls, talk
 from workers.media.jail.calls import decode_range, opened_index, read_still
+from workers.media.jail.wire import Wire
 from workers.media.limits import Limits
 from workers.media.photos import read_rgb
 from workers.media.pixels import Frames
@@ -368,6 +372,20 @@ def test_errors_tell_nothing_of_the_worker(monkeypatch, tmp_path):
     text = repr(caught.value)
     assert "hush" not in text
     assert "secret-name" not in text
+
+
+def test_a_process_that_talks_on_without_being_listened_to_is_ended(monkeypatch):
+    ours, its = socket.socketpair()
+    child = Mock(wire=Wire(ours), limits=Limits(), answered=0, **{"end.return_value": "killed by SIGKILL"})
+    monkeypatch.setattr(talk, "_child", lambda _: child)
+    for _ in range(20):
+        Wire(its).send({"frame": {}}, b"x")
+    with talk.asked(Limits(), {"do": "decode"}) as asked:
+        wait_until(lambda: child.end.called)
+        with pytest.raises(DecoderDied, match="more than there is room for"):
+            list(islice(asked.answers(), 20))
+    its.close()
+    ours.close()
 
 
 def test_a_question_that_was_never_put_holds_up_no_other(monkeypatch):

@@ -105,8 +105,8 @@ class S3Store:
     def get_range(self, source: ObjectInfo, start: int, stop: int) -> bytes:
         with spending("fetch"), translated(f"s3://{source.bucket}/{source.key}"):
             try:
-                wanted = f"bytes={start}-{stop - 1}"
-                body = self._body(stop - start, Bucket=source.bucket, Key=source.key, Range=wanted, IfMatch=source.etag)
+                wanted = {"Bucket": source.bucket, "Key": source.key, "Range": f"bytes={start}-{stop - 1}"}
+                body = self._body(stop - start, **wanted, **({"IfMatch": source.etag} if source.etag else {}))
             except ClientError as error:
                 if code_of(error) in _EXISTS:
                     raise SourceChanged(

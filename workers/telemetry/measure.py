@@ -119,20 +119,20 @@ def _note(work: Work, took_s: float) -> None:
         note(meters.SPEED_OF_LIGHT, ideal_s / (took_s + work.wait_s), work.step)
 
 
-def spent(part: str, seconds: float) -> None:
-    """Add to what the task has spent on a part."""
+def spent(part: str, seconds: float, work: Work | None = None) -> None:
+    """Add to what a task, by default that of now, has spent on a part."""
     with _lock:
-        _State.work.seconds[part] += seconds
+        (work or _State.work).seconds[part] += seconds
 
 
 @contextmanager
 def spending(part: str) -> Iterator[None]:
-    """Add the time that the block takes to a part of the task."""
-    began = time.monotonic()
+    """Add the time that the block takes to a part of the task that it began in."""
+    began, work = time.monotonic(), _State.work
     try:
         yield
     finally:
-        spent(part, time.monotonic() - began)
+        spent(part, time.monotonic() - began, work)
 
 
 @contextmanager

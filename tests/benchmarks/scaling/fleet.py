@@ -52,17 +52,18 @@ class ManyWorkers:
         """Start the worker of all steps but infer and render."""
         self._start(["other"], OTHERS, model=False)
 
-    def infer_workers(self, count: int, cost_s: float, queues: str = "infer") -> None:
-        """Have exactly so many new infer workers, whose batches take ``cost_s`` each."""
+    def infer_workers(self, count: int, cost_s: float, queues: str = "infer", processes: int = 1) -> None:
+        """Have exactly so many new infer workers of so many processes, whose batches take ``cost_s`` each."""
         self.end_infer_workers()
         os.environ[COST] = str(cost_s / FRAMES)
-        self._workers = self._start([f"infer-{number}" for number in range(count)], queues, model=True)
+        names = [f"infer-{number}" for number in range(count)]
+        self._workers = self._start(names, queues, model=True, processes=processes)
 
-    def _start(self, names: list[str], queues: str, *, model: bool) -> list[Child]:
+    def _start(self, names: list[str], queues: str, *, model: bool, processes: int = 1) -> list[Child]:
         """Start workers all at once, and wait until all consume and have nothing left to load."""
-        started = [self.stack._run(self.stack._worker(each, queues, 1, model=model)) for each in names]
+        started = [self.stack._run(self.stack._worker(each, queues, processes, model=model)) for each in names]
         for child in started:
-            child.wait_until(partial(_ready, self.stack._ready_folder(child.name)), _START_S)
+            child.wait_until(partial(_ready, self.stack._ready_folder(child.name), processes), _START_S)
         return started
 
     def end_infer_workers(self) -> None:
@@ -109,8 +110,8 @@ class ManyWorkers:
             time.sleep(0.05)
 
 
-def _ready(folder: Path) -> bool:
-    return (folder / "consuming").exists() and any(folder.glob("warm-*"))
+def _ready(folder: Path, processes: int) -> bool:
+    return (folder / "consuming").exists() and len(list(folder.glob("warm-*"))) >= processes
 
 
 @contextmanager

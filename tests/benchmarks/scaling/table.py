@@ -21,6 +21,14 @@ def _workers(figures: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def _device(figures: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"{each['processes']:3} processes: the device works {each['works']:.3f} of the time "
+        f"(answers of S3 take {each['answer_ms']:.0f} ms)"
+        for each in figures
+    ]
+
+
 def _traffic(figures: dict[str, Any]) -> list[str]:
     sent, to_send = figures["redis"], figures["redis_to_send"]
     own = sum(count for name, count in sent.items() if name in _OF_A_BATCH) + sum(to_send.values())
@@ -45,4 +53,4 @@ def _plain(figures: dict[str, Any]) -> list[str]:
     return found
 
 
-_LINES: dict[str, Callable[[Any], list[str]]] = {"workers": _workers, "traffic": _traffic}
+_LINES: dict[str, Callable[[Any], list[str]]] = {"workers": _workers, "device": _device, "traffic": _traffic}

@@ -23,6 +23,8 @@ _MOST_IDLE = 1
 _HOLDING = frozenset({"frame", "views", "packets"})
 """Answers that take room until they are used up."""
 _MOST_READ = 512 << 20
+_MOST_WAITING = ring.MOST_SLOTS + 2
+"""Answers that wait to be taken: what the ring holds, the end, and an error of reading."""
 _MOST_S = 86_400.0
 _idle: list[Child] = []
 _stopping: set["Talk"] = set()
@@ -134,6 +136,8 @@ class Talk:
             self._finish(fit="done" in words or not isinstance(_error(words), DecoderDied))
         elif "alive" in words:
             return
+        if self._answers.qsize() >= _MOST_WAITING:
+            raise BrokenWire("it says more than there is room for")
         with _changed:
             self._held += not _HOLDING.isdisjoint(words)
         self._answers.put((words, body))
