@@ -19,7 +19,7 @@ AName = Annotated[str, typer.Argument(help="Of the token: the submitter of its j
 @cli.command()
 def api(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of http://…/.")] = 8080,
 ) -> None:
     """Serve the HTTP API and the page until stopped."""
     from producer.api.serve import serve

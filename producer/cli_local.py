@@ -129,7 +129,7 @@ def track_poses(
 def export_tracks(
     tracks: Annotated[str, typer.Argument(metavar="JOB|tracks.parquet", help="A job that has ended, or a track file.")],
     out: Annotated[Path, typer.Option(help="Folder of the exports.")],
-    format: Annotated[list[str], typer.Option(help=f"Again and again: {', '.join(FORMATS)}.")],
+    format: Annotated[list[str], typer.Option(help=f"May be repeated: {', '.join(FORMATS)}.")],
 ) -> None:
     """Write tracks in the formats of other tools."""
     from workers.retrack import export

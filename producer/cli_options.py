@@ -71,7 +71,7 @@ _TRACKING: dict[str, tuple[Any, object]] = {
         Annotated[float | None, typer.Option("--min-track", help="Shorter tracks are left out, seconds; 0.2.")],
         None,
     ),
-    "format": (Annotated[list[str] | None, typer.Option(help=f"Again and again: {', '.join(FORMATS)}.")], None),
+    "format": (Annotated[list[str] | None, typer.Option(help=f"May be repeated: {', '.join(FORMATS)}.")], None),
     "kinematics": (
         Annotated[bool | None, typer.Option(help="Also joint angles, speeds and their plots; no.")],
         None,

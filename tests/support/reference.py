@@ -24,7 +24,7 @@ def _cli() -> str:
     ]
     for name, command in _commands("posefleet", typer.main.get_command(cli)):
         said += ["", f"## `{name}`", "", str(command.help).strip(), "", f"`{_usage(name, command)}`"]
-        if rows := [_row(parameter) for parameter in command.params if getattr(parameter, "help", None)]:
+        if rows := [_row(each) for each in command.params if each.name != "help" and not _is_plain(each)]:
             said += ["", "| | default | |", "|---|---|---|", *rows]
     return "\n".join(said) + "\n"
 
@@ -50,12 +50,18 @@ def _is_argument(parameter: Any) -> bool:
     return bool(parameter.param_type_name == "argument")
 
 
+def _is_plain(parameter: Any) -> bool:
+    """An argument that its name explains."""
+    return _is_argument(parameter) and not getattr(parameter, "help", None)
+
+
 def _row(parameter: Any) -> str:
     options = [*parameter.opts, *parameter.secondary_opts]
     names = parameter.name.upper() if _is_argument(parameter) else ", ".join(options)
     default = parameter.default
     shown = "" if default in (None, False, "", ()) or callable(default) else f"`{default}`"
-    return f"| `{names}` | {shown} | {parameter.help.replace('|', '&#124;')} |"
+    shown = "required" if parameter.required and not _is_argument(parameter) else shown
+    return f"| `{names}` | {shown} | {(parameter.help or '').replace('|', '&#124;')} |"
 
 
 def _settings() -> str:
