@@ -15,6 +15,7 @@ from producer.inputs import VIDEO_SUFFIXES
 from producer.models import models_for
 from producer.pictures import PICTURE_SUFFIXES
 from producer.uris import parse_uri
+from schema.errors import ConfigurationError
 from schema.messages import ModelIdentity, Priority, Source, VideoJob
 from schema.names import JOBS
 from schema.options import Options
@@ -68,6 +69,8 @@ class Bulk:
     """Bytes of all that were found."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Objects by why they are no jobs."""
+    wrong: list[str] = field(default_factory=list)
+    """Of lines of a list: what is wrong with each that names no object."""
     jobs: dict[str, str] = field(default_factory=dict)
     """URIs of all that were found, by the id of their job."""
 
@@ -75,8 +78,9 @@ class Bulk:
         """What to tell people."""
         size = f"{self.size / 1e9:,.1f} GB" if self.size > 1e9 else f"{self.size / 1e6:,.1f} MB"
         jobs = f": {self.new:,} new jobs, {self.known:,} had one" if self.new or self.known else ""
-        return [f"{self.found:,} videos, {size}{jobs}"] + [
-            f"left out: {count:,} {why}" for why, count in sorted(self.left_out.items())
+        left_out = self.left_out + Counter({"named wrongly": len(self.wrong)})
+        return [f"{self.found:,} video{'s' * (self.found != 1)}, {size}{jobs}"] + [
+            f"left out: {count:,} {why}" for why, count in sorted(left_out.items())
         ]
 
 
@@ -107,20 +111,29 @@ def below(fleet: Fleet, uri: str, wanted: Filter, bulk: Bulk) -> Iterator[Object
 
 
 def listed(fleet: Fleet, lines: Iterable[str], bulk: Bulk) -> Iterator[ObjectInfo]:
-    """The objects that a list names, a URI in each line; those that do not exist are counted.
+    """The objects that a list names, a URI in each line; ``bulk.wrong`` says of the others what is wrong.
 
     Raises:
-        ConfigurationError: a line is no S3 URI.
         StorageUnavailable
     """
     uris = (line.strip() for line in lines)
-    places = (parse_uri(uri) for uri in uris if uri and not uri.startswith("#"))
+    wanted = (uri for uri in uris if uri and not uri.startswith("#"))
     with ThreadPoolExecutor(_WRITERS) as pool:
-        while some := list(islice(places, _AT_ONCE)):
-            heads = pool.map(lambda place: fleet.store.head(place[1], place[0]), some)
-            there = [info for info in heads if info is not None]
-            bulk.left_out["missing"] += len(some) - len(there)
-            yield from there
+        while some := list(islice(wanted, _AT_ONCE)):
+            for found in pool.map(partial(_looked_for, fleet), some):
+                if isinstance(found, str):
+                    bulk.wrong.append(found)
+                else:
+                    yield found
+
+
+def _looked_for(fleet: Fleet, uri: str) -> ObjectInfo | str:
+    """The object, or why there is none."""
+    try:
+        bucket, key = parse_uri(uri)
+    except ConfigurationError as error:
+        return str(error)
+    return fleet.store.head(key, bucket) or f"there is no {uri}"
 
 
 def enqueue_all(

@@ -48,8 +48,8 @@ def enqueue(
 ) -> None:
     """Accept videos in object storage, one or thousands; the same video twice is the same job.
 
-    Prints a job id for each single video, and counts for prefixes and lists. Says which single videos are not there, or
-    have failed before: --force does their work once more.
+    Prints a job id for each single video, and counts for prefixes and lists. Says which of those named are not there,
+    and which single ones have failed before: --force does their work once more.
     """
     single, prefixes = _sorted_out(uris or [], named)
     wanted = Filter(tuple(include or ()), tuple(exclude or ()), seconds_ago("--since", since) if since else 0.0)
@@ -59,6 +59,7 @@ def enqueue(
         found = _found(fleet, prefixes, wanted, lines, bulk)
         if dry_run:
             _rehearse(fleet, single, list(found), bulk)
+            _end(bulk.wrong)
             return
         jobs = _one_by_one(fleet, single, order)
         if prefixes or named:
@@ -73,8 +74,13 @@ def enqueue(
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr)
         print("\n".join(bulk.lines()), file=sys.stderr if as_json else sys.stdout)
-    if failed := _failed(fleet, jobs):
-        print("\n".join(failed), file=sys.stderr)
+    _end(bulk.wrong + _failed(fleet, jobs))
+
+
+def _end(wrong: list[str]) -> None:
+    """Say what is wrong, if anything is."""
+    if wrong:
+        print("\n".join(wrong), file=sys.stderr)
         raise typer.Exit(1)
 
 

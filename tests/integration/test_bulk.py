@@ -11,7 +11,6 @@ from producer.bulk import Bulk, Filter, Order, below, enqueue_all, listed
 from producer.stack.stack import Stack
 from producer.standing import info_from_storage
 from producer.sweep import Sweeper
-from schema.errors import ConfigurationError
 from schema.manifest import State
 from schema.names import JobKeys
 from schema.options import Options
@@ -78,14 +77,16 @@ def test_patterns_and_age_say_what_is_wanted(fleet, put):
     assert enqueue(fleet, prefix, Filter(since_s=time.time() + 60)).left_out["older"] == 3
 
 
-def test_a_list_names_videos_and_those_missing_are_counted(fleet, put):
+def test_a_list_names_videos_and_it_is_said_which_are_missing(fleet, put):
     prefix, bulk = put("a.mp4", "b.mp4"), Bulk()
-    lines = ["# of today", f"{prefix}a.mp4\n", "", f" {prefix}b.mp4 ", f"{prefix}gone.mp4"]
+    lines = ["# of today", f"{prefix}a.mp4\n", "", "clip.mp4", f"{prefix}gone.mp4", f" {prefix}b.mp4 "]
     enqueue_all(fleet, listed(fleet, lines, bulk), Order(TRACKS_ONLY), bulk)
     assert names(bulk, prefix) == ["a.mp4", "b.mp4"]
-    assert bulk.left_out["missing"] == 1
-    with pytest.raises(ConfigurationError, match=r"clip\.mp4 is no video in object storage"):
-        list(listed(fleet, ["clip.mp4"], bulk))
+    assert [line.partition(": ")[0] for line in bulk.wrong] == [
+        "clip.mp4 is no video in object storage",
+        f"there is no {prefix}gone.mp4",
+    ]
+    assert bulk.lines()[1] == "left out: 2 named wrongly"
 
 
 def test_what_is_cut_off_goes_on_where_it_was(fleet, put):
