@@ -24,6 +24,10 @@ from tests.simulation.work import Video
 PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
 _MARK = "<!-- generated: make simulate ASK=--page -->"
 _SIZES = (10, 100, 1_000, 10_000)
+_SETTLING_S, _WATCHED_S = 120.0, 120.0
+"""Of simulated time, once all pods are there."""
+_MOST_JOBS_S = 150.0
+"""Accepted for each second of a crowd's: beyond what one Redis bears."""
 
 
 def video_of(figures: Figures, seconds: float | None = None) -> Video:
@@ -77,6 +81,23 @@ def night(workers: int, known: Policy, figures: Figures, video: Video, seed: int
     return fleet
 
 
+def crowd(workers: int, known: Policy, figures: Figures, video: Video, seed: int = 0) -> float:
+    """Batches that so many GPU workers infer in a second of simulated time, all there and all busy."""
+    chosen = enough(workers, known, figures, video)
+    there = [
+        replace(pool, scaling=None, pods=pool.scaling.most if pool.scaling else pool.pods) for pool in chosen.pools
+    ]
+    chosen = replace(chosen, pools=tuple(there))
+    fleet = Fleet(chosen, figures.costs(chosen), seed)
+    begin_s = figures["node_s"] + figures["load_s"] + _SETTLING_S
+    jobs_s = min(_MOST_JOBS_S, Rates.of(workers, figures, known, video).jobs)
+    fleet.submit([video] * math.ceil(jobs_s * (begin_s + _WATCHED_S)))
+    fleet.run(begin_s)
+    before = fleet.tally.done["infer"]
+    fleet.run(begin_s + _WATCHED_S)
+    return (fleet.tally.done["infer"] - before) / _WATCHED_S
+
+
 # Tables
 
 
@@ -126,13 +147,14 @@ def the_night(known: Policy, figures: Figures, seed: int) -> Iterator[str]:
     yield f"| S3 | {reads:,.0f} reads and {writes:,.0f} writes a second |"
 
 
-def breaking(known: Policy, figures: Figures) -> Iterator[str]:
+def breaking(known: Policy, figures: Figures, seed: int) -> Iterator[str]:
     """What so many GPU workers ask of what they share: rates, then shares of what there is."""
     video = video_of(figures)
     asked = [limits.Asked.by(Rates.of(n, figures, known, video), figures, known, video, _s3()) for n in _SIZES]
     yield "| a second | " + " | ".join(f"{n:,}" for n in _SIZES) + " |"
     yield "|---|" + "---|" * len(_SIZES)
     yield _row("batches to infer", [each.rates.batches for each in asked])
+    yield _row("batches inferred, simulated", [crowd(n, known, figures, video, seed) for n in _SIZES])
     yield _row("videos", [each.rates.jobs for each in asked])
     yield _row("Redis commands", [each.commands for each in asked])
     yield _row("S3 reads", [each.reads for each in asked])
@@ -197,7 +219,7 @@ def answers(figures: Figures, profile: str, seed: int) -> Iterator[str]:
     yield from ("", f"### That night, videos of {kind}, annotated, profile `{profile}`", "")
     yield from the_night(known, figures, seed)
     yield from ("", "### What gives way, GPU workers all busy", "")
-    yield from breaking(known, figures)
+    yield from breaking(known, figures, seed)
     yield ""
     yield from whatever(known, figures)
     yield from ("", "### Price", "")

@@ -48,6 +48,14 @@ def test_a_night_of_few_videos_ends_in_time_and_does_all_once():
     assert fleet.tally.most_pods["infer-gpu"] == 2
 
 
+def test_few_workers_do_what_their_rates_say_and_too_many_are_held_up_by_redis():
+    known, slow = policy.read(), Figures({"redis_speed": 0.1})
+    video = questions.video_of(slow)
+    free, full = (Rates.of(10, figures, known, video).batches for figures in (Figures(), slow))
+    assert questions.crowd(10, known, Figures(), video) == pytest.approx(free, rel=0.03)
+    assert questions.crowd(10, known, slow, video) < 0.9 * full
+
+
 def test_what_is_shared_bears_so_many_workers_in_proportion():
     figures, known, video = Figures(), policy.read(), Video(1800)
     few, many = (
