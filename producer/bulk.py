@@ -13,9 +13,9 @@ from pathlib import PurePosixPath
 from producer.fleet import Fleet
 from producer.inputs import VIDEO_SUFFIXES
 from producer.models import models_for
-from producer.pictures import PICTURE_SUFFIXES
+from producer.pictures import PICTURE_SUFFIXES, is_picture
 from producer.uris import parse_uri
-from schema.errors import ConfigurationError
+from schema.errors import PermanentError
 from schema.messages import ModelIdentity, Priority, Source, VideoJob
 from schema.names import JOBS
 from schema.options import Options
@@ -128,12 +128,14 @@ def listed(fleet: Fleet, lines: Iterable[str], bulk: Bulk) -> Iterator[ObjectInf
 
 
 def _looked_for(fleet: Fleet, uri: str) -> ObjectInfo | str:
-    """The object, or why there is none."""
+    """The object, or why it cannot be had."""
+    if is_picture(uri):
+        return f"{uri} is a picture: enqueue it by itself, or the prefix of all that belong together"
     try:
         bucket, key = parse_uri(uri)
-    except ConfigurationError as error:
+        return fleet.store.head(key, bucket) or f"there is no {uri}"
+    except PermanentError as error:
         return str(error)
-    return fleet.store.head(key, bucket) or f"there is no {uri}"
 
 
 def enqueue_all(

@@ -51,6 +51,8 @@ def enqueue(
     Prints a job id for each single video, and counts for prefixes and lists. Says which of those named are not there,
     and which single ones have failed before: --force does their work once more.
     """
+    if dry_run and as_json:
+        raise ConfigurationError("--dry-run has no jobs to print as JSON: leave one of both out")
     single, prefixes = _sorted_out(uris or [], named)
     wanted = Filter(tuple(include or ()), tuple(exclude or ()), seconds_ago("--since", since) if since else 0.0)
     order = Order(options, model, batch_frames, submitter or getpass.getuser(), _priority(priority), force)
@@ -118,7 +120,7 @@ def _lines(named: str | None) -> Iterator[TextIO | None]:
         yield sys.stdin if named else None
         return
     try:
-        with Path(str(named)).open(encoding="utf-8") as lines:
+        with Path(str(named)).open(encoding="utf-8", errors="replace") as lines:
             yield lines
     except OSError as error:
         raise ConfigurationError(f"--from {named}: {error.strerror}") from error
@@ -162,7 +164,8 @@ def _pictures(fleet: Fleet, prefixes: list[str], order: Order) -> dict[str, str]
 def _rehearse(fleet: Fleet, single: list[str], found: list[ObjectInfo], bulk: Bulk) -> None:
     from producer.estimate import estimate
 
-    found += listed(fleet, single, bulk)
+    found += listed(fleet, [uri for uri in single if not is_picture(uri)], bulk)
+    bulk.left_out["pictures"] += sum(map(is_picture, single))
     bulk.found, bulk.size = len(found), sum(info.size for info in found)
     print("\n".join(bulk.lines()))
     if found:

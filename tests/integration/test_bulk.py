@@ -80,13 +80,16 @@ def test_patterns_and_age_say_what_is_wanted(fleet, put):
 def test_a_list_names_videos_and_it_is_said_which_are_missing(fleet, put):
     prefix, bulk = put("a.mp4", "b.mp4"), Bulk()
     lines = ["# of today", f"{prefix}a.mp4\n", "", "clip.mp4", f"{prefix}gone.mp4", f" {prefix}b.mp4 "]
+    lines += ["s3://no bucket/c.mp4", f"{prefix}c.jpg"]
     enqueue_all(fleet, listed(fleet, lines, bulk), Order(TRACKS_ONLY), bulk)
     assert names(bulk, prefix) == ["a.mp4", "b.mp4"]
     assert [line.partition(": ")[0] for line in bulk.wrong] == [
         "clip.mp4 is no video in object storage",
         f"there is no {prefix}gone.mp4",
+        "s3://no bucket/c.mp4 is no name of a bucket or an object",
+        f"{prefix}c.jpg is a picture",
     ]
-    assert bulk.lines()[1] == "left out: 2 named wrongly"
+    assert bulk.lines()[1] == "left out: 4 named wrongly"
 
 
 def test_what_is_cut_off_goes_on_where_it_was(fleet, put):

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from producer import Fleet
+from producer.inputs import upload
 from producer.stack.stack import Stack
+from schema.settings import Settings
 from tests.support.command import posefleet
 from tests.support.media import CLIP, shared
 
@@ -72,6 +75,20 @@ def test_enqueue_status_results_cancel(stack: Stack, tmp_path: Path):
     assert fetched.stdout.strip() == str(tmp_path / "r" / "manifest.json")
     cancelled = posefleet("cancel", entry["job_id"], **where)
     assert (cancelled.returncode, cancelled.stdout) == (1, f"job {entry['job_id']} had ended already\n")
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("more", [["--dry-run"], []], ids=["rehearsed", "for good"])
+def test_a_list_with_a_wrong_line_says_which_and_takes_the_others(more: list[str], stack: Stack, tmp_path: Path):
+    where = data_of(stack)
+    uri = upload(Fleet(stack.addresses.settings(Settings.read())), CLIP)
+    (tmp_path / "list.txt").write_bytes(f"{uri}\ns3://posefleet/gone.mp4\n".encode() + b"\xff\n")
+    done = posefleet("enqueue", "--from", tmp_path / "list.txt", *more, **where)
+    assert (done.returncode, done.stdout.splitlines()[0].partition(",")[0]) == (1, "1 video")
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()[-2:]] == [
+        "there is no s3",
+        "\ufffd is no video in object storage",
+    ]
 
 
 def data_of(stack: Stack) -> dict[str, str]:

@@ -116,12 +116,13 @@ def _pool(release: Release, name: str, data: dict[str, str]) -> Pool:
     pod = at(deployment, "spec.template.spec")
     container = pod["containers"][0]
     words, limits = container["args"], container["resources"]["limits"]
+    processes = int(words[words.index("--concurrency") + 1])
     own = {**data, **((release.find("ConfigMap", name) or {}).get("data") or {})}
     settings, grace = _settings(own), pod["terminationGracePeriodSeconds"]
     return Pool(
         name=name,
         queues=tuple(words[words.index("--queues") + 1].split(",")),
-        processes=int(words[words.index("--concurrency") + 1]),
+        processes=processes,
         cores=cores(str(limits["cpu"])),
         gpu=any("gpu" in each or "mig" in each for each in limits),
         pods=int(at(deployment, "spec.replicas") or 0),
@@ -129,7 +130,7 @@ def _pool(release: Release, name: str, data: dict[str, str]) -> Pool:
         grace_s=float(grace),
         spot=grace < settings.task_limit_s,
         scaling=_scaling(release, name),
-        decoder_threads=min(settings.decoder_threads, max(1, int(cores(str(limits["cpu"]))))),
+        decoder_threads=min(settings.decoder_threads, max(1, int(cores(str(limits["cpu"])) / processes))),
     )
 
 

@@ -48,6 +48,14 @@ def test_a_night_of_few_videos_ends_in_time_and_does_all_once():
     assert fleet.tally.most_pods["infer-gpu"] == 2
 
 
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_processes_of_a_pod_share_its_gpu(processes):
+    known = policy.read(values=f"pools: {{infer-gpu: {{concurrency: {processes}}}}}")
+    slow, video = Figures({"gpu_fps": 100}), Video(2400)
+    assert Rates.of(1, slow, known, video).frames == pytest.approx(100, rel=0.12 / processes)
+    assert Rates.of(1, slow, known, video).frames <= 100.001
+
+
 def test_few_workers_do_what_their_rates_say_and_too_many_are_held_up_by_redis():
     known, slow = policy.read(), Figures({"redis_speed": 0.1})
     video = questions.video_of(slow)

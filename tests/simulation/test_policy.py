@@ -83,7 +83,7 @@ def test_videos_are_cut_as_the_planner_cuts_them():
 
 def test_a_gpu_worker_decodes_with_the_threads_of_its_pool_up_to_its_cores():
     assert read().decoder_threads == 2
-    assert read(values="pools: {infer-gpu: {settings: {decoder_threads: 3}}}").decoder_threads == 3
+    assert read(values="pools: {infer-gpu: {concurrency: 1, settings: {decoder_threads: 3}}}").decoder_threads == 3
     assert read(values="pools: {infer-gpu: {resources: {limits: {cpu: 1500m}}}}").decoder_threads == 1
 
 

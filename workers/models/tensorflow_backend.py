@@ -3,9 +3,12 @@
 Pictures go to the device as uint8; cast, trunk and decoder are one compiled function, and only poses come back.
 """
 
+import fcntl
 import logging
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +106,8 @@ class TensorFlowMultiPose:
         specs = [tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([], tf.int32)]
         self._function = tf.function(lambda frames, people: decode(trunk.run(frames), people), input_signature=specs)
         self._people = 6
-        self._batches = Batches(lambda frames: self._function(frames, self._people), batch, _TIMED_SIDE)
+        with _alone(saved_model):
+            self._batches = Batches(lambda frames: self._function(frames, self._people), batch, _TIMED_SIDE)
 
     @property
     def on_device(self) -> bool:
@@ -135,7 +139,8 @@ class TensorFlowSinglePose:
         self._function = tf.function(
             lambda crops, expected, hinted: decode_single(trunk.run(crops), expected, hinted), input_signature=specs
         )
-        self._batches = Batches(self._call, batch, self.side)
+        with _alone(saved_model):
+            self._batches = Batches(self._call, batch, self.side)
 
     @property
     def on_device(self) -> bool:
@@ -154,6 +159,17 @@ class TensorFlowSinglePose:
     def _call(self, crops: Pixels, expected: Floats | None = None) -> Any:
         hints = np.zeros((len(crops), 17, 2), np.float32) if expected is None else expected
         return self._function(crops, hints, expected is not None)
+
+
+@contextmanager
+def _alone(saved_model: Path) -> Iterator[None]:
+    """Have no other process measure this model meanwhile: it may share the device."""
+    folder = os.open(saved_model, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _trunk(saved_model: Path) -> Trunk:

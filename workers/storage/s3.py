@@ -10,7 +10,14 @@ from typing import Any
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError, ResponseStreamingError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    ParamValidationError,
+    ResponseStreamingError,
+)
 
 from schema.errors import ConfigurationError, PermanentError, SourceChanged, SourceMissing, StorageUnavailable
 from schema.settings import Settings
@@ -233,6 +240,8 @@ def translated(what: str) -> Iterator[None]:
         if 400 <= status < 500 and status not in _PASSING:
             raise PermanentError(f"the object store refused {what} ({code})") from error
         raise StorageUnavailable(f"the object store failed on {what} ({code})") from error
+    except ParamValidationError as error:
+        raise PermanentError(f"{what} is no name of a bucket or an object: {error}") from error
     except (BotoCoreError, HTTPClientError, OSError) as error:
         raise StorageUnavailable(f"the object store did not answer for {what}: {type(error).__name__}") from error
 

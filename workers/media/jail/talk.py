@@ -57,6 +57,7 @@ class Talk:
         self._held = 0
         """Frames and packets that wait to be taken."""
         self._waited_s = 0.0
+        self._work = now()
         self._furthest = 0
         self._given_up = self._over = False
         self._server = threading.Thread(target=self._serve, name="serves-reader", daemon=True)
@@ -129,15 +130,15 @@ class Talk:
         if "read" in words:
             self._grant(words["read"])
             return
+        if self._answers.qsize() >= _MOST_WAITING:
+            raise BrokenWire("it says more than there is room for")
         self._waited_s = 0.0
         if "done" in words or "error" in words:
-            spent("decode", _seconds(words.get("cpu_s")))
-            spent("letterbox", _seconds(words.get("scaled_s")))
+            spent("decode", _seconds(words.get("cpu_s")), self._work)
+            spent("letterbox", _seconds(words.get("scaled_s")), self._work)
             self._finish(fit="done" in words or not isinstance(_error(words), DecoderDied))
         elif "alive" in words:
             return
-        if self._answers.qsize() >= _MOST_WAITING:
-            raise BrokenWire("it says more than there is room for")
         with _changed:
             self._held += not _HOLDING.isdisjoint(words)
         self._answers.put((words, body))
