@@ -10,11 +10,24 @@ from contextlib import contextmanager
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from kombu.utils.json import dumps
 
 log = logging.getLogger("posefleet")
 
+AHEAD = "ahead"
+"""Header of messages that are put on their queue to be taken next."""
 _TRIES = 2
 """Of what settles a message: the first one may take a connection that is stale."""
+
+
+def _missing() -> int:
+    return 0
+
+
+def hold_fewer_by(missing: Callable[[], int]) -> None:
+    """Have consumers with a prefetch limit hold fewer messages at a time, by the number that ``missing`` gives."""
+    global _missing
+    _missing = missing
 
 
 class QoS(redis.QoS):  # type: ignore[misc]
@@ -23,6 +36,11 @@ class QoS(redis.QoS):  # type: ignore[misc]
     Kombu keeps what it could not acknowledge, for ever if its other connections are sound, and a worker that holds as
     many messages as it may takes no more.  Here it lets go of it: the message comes again, and is known to be done.
     """
+
+    def can_consume(self) -> bool:
+        """Whether to ask for a message: one that nobody here is ready for would wait, where another worker may be."""
+        held = len(self._delivered) - len(self._dirty)
+        return bool(super().can_consume() and (not self.prefetch_count or held < self.prefetch_count - _missing()))
 
     def ack(self, delivery_tag: str) -> None:
         """Have Redis forget a message that is done."""
@@ -38,6 +56,7 @@ class QoS(redis.QoS):  # type: ignore[misc]
                 settle()
             except self.channel.connection_errors as error:
                 lost = error
+                self.channel.pool.disconnect(inuse_connections=False)  # the others are as old
             else:
                 return
         log.warning("a message comes again, as Redis could not be told what became of it: %s", lost)
@@ -59,9 +78,16 @@ class QoS(redis.QoS):  # type: ignore[misc]
 
 
 class Channel(redis.Channel):  # type: ignore[misc]
-    """Notes deliveries so."""
+    """Notes deliveries so, and lets messages with the header `AHEAD` jump their queue."""
 
     QoS = QoS
+
+    def _put(self, queue: str, message: Any, **more: Any) -> None:
+        if AHEAD not in (message.get("headers") or {}):
+            super()._put(queue, message, **more)
+            return
+        with self.conn_or_acquire() as client:
+            client.rpush(self._q_for_pri(queue, self._get_message_priority(message, reverse=False)), dumps(message))
 
 
 class Transport(redis.Transport):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from celery.worker.consumer import Consumer
 from celery.worker.state import active_requests, maybe_shutdown
 from redis.exceptions import OutOfMemoryError
 
+from schema import broker
 from workers.ready import beat
 from workers.requests import note_put_back
 from workers.storage.outage import Outage
@@ -37,6 +38,12 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         self.connection_errors = (*self.connection_errors, OutOfMemoryError)  # type: ignore[has-type]
         self._room = Outage("Redis", progress().ping)
         self._tells_at = 0.0
+        broker.hold_fewer_by(self._missing)
+
+    def _missing(self) -> int:
+        """Processes of the pool that have not started yet, or not loaded what they need."""
+        started = getattr(getattr(self.pool, "_pool", None), "_all_inqueues", None)
+        return 0 if started is None else max(0, self.pool.num_processes - len(started))
 
     def on_send_event_buffered(self) -> None:
         """Send events of tasks soon, all at once; Celery sends each in the next turn of its loop."""
@@ -70,6 +77,8 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
             "interval_max": _LONGEST_PAUSE_S,
         }
         connected = conn.ensure_connection(tell, None, callback=_go_on, **pauses)
+        if not self.first_connection_attempt:  # type: ignore[has-type]
+            progress().reconnect()
         if away:
             log.warning("Redis answers again after %.0f s", time.monotonic() - away[0])
         while self._room.wait(_LONGEST_PAUSE_S) and self._room.lasts:

@@ -9,6 +9,7 @@ from billiard.exceptions import WorkerLostError
 from celery.worker import state
 from celery.worker.request import Request
 
+from schema.broker import AHEAD
 from schema.errors import TransientError
 from schema.names import HIGH, queue_name
 from schema.queue import lane_of, unit_of
@@ -72,6 +73,7 @@ class FleetRequest(Request):  # type: ignore[misc]
     def _retry_worker_lost(self, exc: Any, exc_info: Any) -> Any:
         queue = str((self._context.delivery_info or {}).get("routing_key")).partition(".")[0]
         self._context.delivery_info = {"exchange": "", "routing_key": queue_name(queue, HIGH)}
+        self._context.headers = {**(self._context.headers or {}), AHEAD: True}
         return super()._retry_worker_lost(exc, exc_info)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:

@@ -18,6 +18,7 @@ from schema.errors import (
     DeadLetter,
     DecoderDied,
     DeviceLost,
+    DiskFull,
     FleetBusy,
     JobEnded,
     MessageError,
@@ -83,6 +84,11 @@ def outages() -> "tuple[Outage, ...]":
     from workers.storage.outage import Outage
 
     return Outage("Redis", progress().ping), Outage("object storage", partial(store().head, "ready"))
+
+
+def _patience_s() -> float:
+    """How long a task waits for what it lacks, before its message goes back."""
+    return min(current().patience_s, current().task_soft_limit_s / 3)
 
 
 class FleetTask(Task):  # type: ignore[misc]
@@ -197,6 +203,9 @@ class FleetTask(Task):  # type: ignore[misc]
             return self._later(asked, error, stumbled=None)
         if isinstance(error, FleetBusy):
             return self._later(asked, error, stumbled=False)
+        if isinstance(error, DiskFull):  # who has room should be the next to try
+            with suppress(SoftTimeLimitExceeded):
+                time.sleep(_patience_s())
         return self._after_outage(asked, error)
 
     def _after_outage(self, asked: Any, error: BaseException) -> Any:
@@ -204,9 +213,9 @@ class FleetTask(Task):  # type: ignore[misc]
 
         Who waits holds one message and lets the others lie.  If the server stays away, the message goes back.
         """
-        patience, away = min(current().patience_s, current().task_soft_limit_s / 3), True
+        away = True
         with suppress(SoftTimeLimitExceeded):
-            away = max(outage.wait(patience) for outage in outages())
+            away = max(outage.wait(_patience_s()) for outage in outages())
         if not any(outage.lasts for outage in outages()):
             return self._later(asked, error, stumbled=not away)
         with suppress(TransientError):

@@ -101,7 +101,8 @@ def test_a_full_disk(ground: Ground, undisturbed, record: Record, tmp_path: Path
         log = ground.worker("small").log
         until(lambda: "no room left" in log.read_text() or job.status().state.final, WAIT_S, "it had space")
         ground.start("large", queues=_REDUCING)
-        assert job.wait(WAIT_S).state == "succeeded"
+        ended = job.wait(WAIT_S)
+        assert ended.state == "succeeded", ended.error
         until(lambda: not folders(disk / "work"), 10, "folders are left on the full disk")
         record.exactly("leftovers", len(folders(disk / "work")), 0)
         ground.usual()

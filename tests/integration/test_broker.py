@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from schema.broker import Channel
+from schema import broker
+from schema.broker import AHEAD, Channel
 from schema.errors import BrokerUnavailable, JobEnded
 from schema.messages import JobReference
 from schema.names import TASK_STITCH
@@ -71,6 +72,16 @@ def test_a_task_that_is_stopped_while_it_sends_says_so(progress: Progress, redis
         send(app, TASK_STITCH, [JobReference(job_id=each) for each in "abc"])
 
 
+def test_a_message_may_jump_its_queue(progress: Progress, redis_url: str):
+    app = make_app(Settings(redis_url=redis_url))
+    send(app, TASK_STITCH, [JobReference(job_id=each) for each in "ab"])
+    app.send_task(TASK_STITCH, args=["urgent"], queue="stitch", headers={AHEAD: True})
+    with app.connection() as connection, connection.channel() as channel:
+        first, second = taken(channel), taken(channel)
+        assert first.payload[0] == ["urgent"]
+        assert second.payload[0][0]["job_id"] == "a"
+
+
 def test_a_delivery_takes_two_commands_and_its_acknowledgement_two(progress: Progress, redis_url: str):
     app = make_app(Settings(redis_url=redis_url))
     send(app, TASK_STITCH, [JobReference(job_id="a")])
@@ -108,6 +119,27 @@ def test_what_cannot_be_settled_keeps_nobody_from_going_on_and_comes_again(
         assert channel.qos.can_consume()
         proxy.faults = Faults()
     assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 1
+
+
+def test_no_message_is_taken_that_no_process_is_ready_for(progress: Progress, redis_url: str, monkeypatch):
+    monkeypatch.setattr(broker, "_missing", lambda: missing)
+    with through_a_proxy(redis_url) as (_, channel):
+        channel.basic_qos(prefetch_count=2)
+        missing = 2
+        assert not channel.qos.can_consume()
+        missing = 1
+        assert channel.qos.can_consume()
+        message = taken(channel)
+        assert not channel.qos.can_consume()
+        channel.basic_qos(prefetch_count=3)  # as Celery does while a message waits for its time
+        assert channel.qos.can_consume()
+        channel.basic_qos(prefetch_count=2)
+        missing = 0
+        assert channel.qos.can_consume()
+        message.ack()
+        channel.basic_qos(prefetch_count=0)
+        missing = 2
+        assert channel.qos.can_consume()
 
 
 @contextmanager

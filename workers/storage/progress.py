@@ -132,6 +132,10 @@ class Progress:
             said = int(self._start(keys=used, args=[*about_unit, int(redelivered), most_stumbles]))
         return Start(Turn.GO, said) if said > 0 else Start(Turn.ENDED if said < 0 else Turn.TAKEN)
 
+    def reconnect(self) -> None:
+        """Use new connections from now on: those that are there may be dead, and each would cost a timeout."""
+        self.redis.connection_pool.disconnect(inuse_connections=False)
+
     def put_back(
         self, job_id: str, step: str, unit: str, delay_s: float, why: str, *, stumbled: bool | None, lane: str = ""
     ) -> int:
