@@ -14,7 +14,7 @@ from schema.errors import TransientError
 from schema.names import HIGH, queue_name
 from schema.queue import lane_of, unit_of
 from workers.ready import unready
-from workers.task import progress
+from workers.task import DEVICE_LOST, progress
 
 log = logging.getLogger("posefleet")
 
@@ -64,7 +64,7 @@ def note_put_back(request: Request, why: str, stumbled: bool | None) -> None:
 
 
 class FleetRequest(Request):  # type: ignore[misc]
-    """What lost its process goes before all else; a worker ends after losses that are its own fault.
+    """What lost its process goes before all else, the first time; a worker ends after losses that are its own fault.
 
     A process that is killed at the time limit had an attempt.  Its message is put back, which looks like that of a
     worker that was lost, so the parent says first that nobody is at the unit any more.
@@ -73,7 +73,8 @@ class FleetRequest(Request):  # type: ignore[misc]
     def _retry_worker_lost(self, exc: Any, exc_info: Any) -> Any:
         queue = str((self._context.delivery_info or {}).get("routing_key")).partition(".")[0]
         self._context.delivery_info = {"exchange": "", "routing_key": queue_name(queue, HIGH)}
-        self._context.headers = {**(self._context.headers or {}), AHEAD: True}
+        headers = {name: value for name, value in (self._context.headers or {}).items() if name != AHEAD}
+        self._context.headers = headers if self._context.retries else {**headers, AHEAD: True}
         return super()._retry_worker_lost(exc, exc_info)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
@@ -85,9 +86,13 @@ class FleetRequest(Request):  # type: ignore[misc]
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """See `celery.worker.request.Request.on_failure`."""
         result = super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
-        error = exc_info.exception
-        if isinstance(getattr(error, "exc", error), WorkerLostError) and _losses.note(self.id, _succeeded_s()):
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, WorkerLostError) and _losses.note(self._blamed(error), _succeeded_s()):
             log.critical("%d tasks in a row lost their process: this worker ends, its device or memory fails", MOST)
             unready()
             state.should_stop = UNSOUND
         return result
+
+    def _blamed(self, error: WorkerLostError) -> str:
+        """What may be at fault: the task, unless its process said that its device was lost."""
+        return f"{self.id} {self._context.retries}" if f"exitcode {DEVICE_LOST} " in str(error) else str(self.id)

@@ -46,7 +46,7 @@ _BACK = "goes back on the queue: a server is away"
 log = logging.getLogger("posefleet")
 logging.getLogger("celery.app.trace").addFilter(lambda record: _BACK not in record.getMessage())
 
-_DEVICE_LOST = 71
+DEVICE_LOST = 71
 """Exit status of a process without its device: EX_OSERR."""
 _LONGEST_WAIT_S = 60
 _LONGEST_TRACE = 4000
@@ -144,7 +144,7 @@ class FleetTask(Task):  # type: ignore[misc]
             why = f"the last time: {error}, on {self._worker()}"
             progress().put_back(asked.job_id, self.step, asked.unit, 0.0, why, stumbled=None, lane=self._lane())
         logging.shutdown()
-        os._exit(_DEVICE_LOST)
+        os._exit(DEVICE_LOST)
 
     def _attempt(self, asked: Any) -> Any:
         began = time.monotonic()
