@@ -4,12 +4,14 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from billiard.exceptions import WorkerLostError
 
 from schema.settings import Settings
 from workers import ready
-from workers.requests import MOST, Losses
+from workers.requests import MOST, FleetRequest, Losses
 
 
 @pytest.fixture
@@ -51,6 +53,14 @@ def test_different_tasks_in_a_row_are_too_many():
 def test_one_task_that_kills_every_process_is_at_fault_itself():
     losses = Losses()
     assert not any(losses.note("infer-job-1", 0.0) for _ in range(3 * MOST))
+
+
+@pytest.mark.parametrize(("status", "ends"), [("exitcode 71", True), ("signal 9 (SIGKILL)", False)])
+def test_a_lost_device_counts_though_one_task_sees_it_each_time(status: str, ends: bool):
+    losses, lost = Losses(), WorkerLostError(f"Worker exited prematurely: {status} Job: 2.")
+    requests = [Mock(id="infer-job-1", _context=Mock(retries=number)) for number in range(MOST)]
+    found = [losses.note(FleetRequest._blamed(each, lost), 0.0) for each in requests]
+    assert found == [False] * (MOST - 1) + [ends]
 
 
 def test_a_success_between_counts():
