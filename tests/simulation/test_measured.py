@@ -57,11 +57,11 @@ def test_processes_of_a_pod_share_its_gpu(processes):
 
 
 def test_few_workers_do_what_their_rates_say_and_too_many_are_held_up_by_redis():
-    known, slow = policy.read(), Figures({"redis_speed": 0.1})
+    known, slow = policy.read(), Figures({"redis_speed": 0.03})
     video = questions.video_of(slow)
     free, full = (Rates.of(10, figures, known, video).batches for figures in (Figures(), slow))
     assert questions.crowd(10, known, Figures(), video) == pytest.approx(free, rel=0.03)
-    assert questions.crowd(10, known, slow, video) < 0.9 * full
+    assert questions.crowd(10, known, slow, video) < 0.6 * full
 
 
 def test_what_is_shared_bears_so_many_workers_in_proportion():
