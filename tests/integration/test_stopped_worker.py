@@ -21,7 +21,7 @@ def test_what_a_stopped_worker_hands_on_is_no_attempt(stack: Stack, monkeypatch)
     worker.kill()
     stack.forget(worker)
     stopped = stack.add_worker("infer", "infer", 1, model=True)
-    job = fleet.enqueue(upload(fleet, CLIP), Options(render=False), batch_frames=230, force=True)
+    job = fleet.enqueue(upload(fleet, CLIP), Options(render=False), batch_frames=115, force=True)
     until(lambda: job.job_id in fleet.ledger.running_jobs() and fleet.info(job.job_id).state == "inferring")
     stopped.ask_to_stop()
     stopped.stop()
@@ -29,4 +29,4 @@ def test_what_a_stopped_worker_hands_on_is_no_attempt(stack: Stack, monkeypatch)
     assert not job.status().state.final
     stack.add_worker("infer", "infer", 1, model=True)
     assert job.wait(120).state == "succeeded"
-    assert fleet.progress.redis.hget(ProgressKeys(job.job_id).attempts, f"infer:{range_name(0, 230)}") == "1"
+    assert fleet.progress.redis.hget(ProgressKeys(job.job_id).attempts, f"infer:{range_name(0, 115)}") == "1"
