@@ -117,7 +117,7 @@ def _vectors(still: Still, heads: Heads, box: Letterbox) -> Pixels:
         if score < _SEEN_CENTRE:
             continue
         origin = np.array([row, column], np.float32)
-        ends = origin + heads.keypoint_regression[0, row, column].reshape(-1, 2)
+        ends = origin + heads.at("keypoint_regression", np.array([[[row, column]]])).reshape(-1, 2)
         places = box.to_picture(np.vstack([origin, ends]).astype(np.float32) / cell) * _share(still)
         _star(panel, places)
     return panel

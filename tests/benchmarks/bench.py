@@ -110,12 +110,12 @@ def with_peers(
     for peer in peers:
         print(f"preparing {peer.name}", flush=True)
         try:
-            command = prepare(peer, settings.cache_dir)
+            command = prepare(peer, settings.cache_dir, model)
         except PeerFailed as error:
             left_out[peer.name] = str(error)
         else:
             found[peer.name] = lambda clip, peer=peer, command=command: call(  # type: ignore[misc]
-                peer, command, clip.path, clip.frames, model
+                peer, command, clip.path, clip.frames
             )
     return found, left_out
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.support.media import CLIP
 from workers.core.decoder import decode
-from workers.core.heads import Heads
+from workers.core.heads import SparseHeads
 from workers.core.letterbox import Letterbox
 from workers.core.regions import Region, Square
 from workers.media.pixels import Still
@@ -45,7 +45,7 @@ def parts(models: Path) -> dict[str, Run]:
     return {
         "matrix product, a GFLOP": lambda: seconds(lambda: matrix @ matrix, 4) / (2 * MATRIX**3 / 1e9),
         "trunk, a frame": lambda: seconds(lambda: trunks(multipose, shown)) / (CORES * len(shown)),
-        "decoder, k = 20, a frame of 32": lambda: seconds(lambda: decode(heads, 20), 10) / len(shown),
+        "decoder, k = 20, a frame of 32": lambda: seconds(lambda: [decode(h, 20) for h in heads], 10) / len(shown),
         "cutting a crop": lambda: seconds(lambda: [s.crop(q, 256) for s, q in zip(stills, squares, strict=True)]) / 32,
         "Thunder, a crop": lambda: seconds(lambda: thunder.locate(crops)) / len(crops),
     }
@@ -68,6 +68,5 @@ def trunks(models: list[LiteRTMultiPose], shown: NDArray[np.uint8]) -> None:
         list(pool.map(lambda model: [model.heads(shown[i : i + 4]) for i in range(0, len(shown), 4)], models))
 
 
-def heads_of(model: LiteRTMultiPose, shown: NDArray[np.uint8]) -> Heads:
-    maps = [model.heads(shown[i : i + 4]) for i in range(0, len(shown), 4)]
-    return Heads(*(np.concatenate(each) for each in zip(*maps, strict=True)))
+def heads_of(model: LiteRTMultiPose, shown: NDArray[np.uint8]) -> list[SparseHeads]:
+    return [model.heads(shown[i : i + 4]) for i in range(0, len(shown), 4)]

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from workers.core.decoder import decode
-from workers.core.heads import Heads
+from workers.core.heads import WholeHeads
 
 H, W = 16, 24
 
 
 def empty(n=1):
-    return Heads(*(np.zeros((n, H, W, depth), np.float32) for depth in (1, 2, 2, 17, 34, 34)))
+    return WholeHeads(*(np.zeros((n, H, W, depth), np.float32) for depth in (1, 2, 2, 17, 34, 34)))
 
 
 def with_person(heads, image, row, column, score=0.9, size=8.0):
@@ -52,14 +52,14 @@ def test_keypoints_outside_the_box_are_not_seen():
 
 def test_a_batch_gives_what_its_pictures_give_alone():
     rng = np.random.default_rng(3)
-    heads = Heads(*(rng.random((5, H, W, depth), np.float32) for depth in (1, 2, 2, 17, 34, 34)))
+    heads = WholeHeads(*(rng.random((5, H, W, depth), np.float32) for depth in (1, 2, 2, 17, 34, 34)))
     whole = decode(heads, 20)
     for i in range(5):
-        alone = decode(Heads(*(value[i : i + 1] for value in heads)), 20)
+        alone = decode(WholeHeads(*(value[i : i + 1] for value in heads)), 20)
         np.testing.assert_array_equal(whole[i], alone[0])
 
 
 def test_maps_that_do_not_fit_are_named():
-    heads = empty()._replace(box_scale=np.zeros((1, H, W, 3), np.float32))
-    with pytest.raises(ValueError, match=r"box_scale is \(1, 16, 24, 3\), expected \(1, 16, 24, 2\)"):
+    heads = empty()._replace(keypoint_heatmap=np.zeros((1, H, W, 3), np.float32))
+    with pytest.raises(ValueError, match=r"keypoint_heatmap is \(1, 16, 24, 3\), expected \(1, 16, 24, 17\)"):
         decode(heads, 6)

@@ -19,6 +19,7 @@ def models(tmp_path):
     (folder / "trunk.tflite").write_bytes(b"trunk")
     files = {name: sha256(folder / name) for name in ("saved_model/saved_model.pb", "trunk.tflite")}
     card = {"name": folder.name, "origin": "npm", "kind": "singlepose", "sha256": "0" * 64, "files": files}
+    card["layout"] = store._LAYOUT
     (folder / "model.json").write_text(json.dumps(card))
     return tmp_path
 

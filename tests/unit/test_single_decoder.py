@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workers.core.heads import SingleHeads
+from workers.core.heads import WholeHeads
 from workers.core.single_decoder import decode_single
 
 
@@ -16,7 +16,8 @@ def heads(*people, size=64):
         regression[0, row, column, 0::2] = down
         heatmap[0, row + down, column, :] = value
         offset[0, row + down, column, 1::2] = 0.25
-    return SingleHeads(center, heatmap, regression, offset)
+    box = np.zeros((1, size, size, 2), np.float32)
+    return WholeHeads(center, box, box, heatmap, regression, offset)
 
 
 def test_the_keypoint_is_where_it_was_planted():

@@ -1,4 +1,4 @@
-"""Turn the six head maps of MoveNet MultiPose into poses, a whole model batch at a time.
+"""Turn the heads of MoveNet MultiPose into poses, a whole model batch at a time.
 
 The stock graph does the same for one picture and six people.  Here people and pictures are free, only the cells
 inside a person's box are looked at, and the Gaussian is split into a row and a column factor.
@@ -8,10 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from workers.core.heads import Floats, Heads
+from workers.core.heads import KEYPOINTS, Floats, Heads, SparseHeads
 from workers.core.poses import POSE_VALUES
 
-_KEYPOINTS = 17
 _PEAK_TOLERANCE = np.float32(1.0132789611816406e-06)
 _SCORED_ABOVE = np.float32(0.126953125)
 _SIGMA_SHARE = np.float32(0.300048828125)
@@ -21,7 +20,7 @@ def decode(heads: Heads, people: int) -> Floats:
     """Poses of every picture, best first.
 
     Args:
-        heads: maps of ``n`` pictures.
+        heads: of ``n`` pictures.
         people: most people per picture.
 
     Returns:
@@ -32,18 +31,25 @@ def decode(heads: Heads, people: int) -> Floats:
         ValueError: the maps' shapes do not fit each other.
     """
     n, h, w, _ = heads.center.shape
-    channels = (1, 2, 2, 17, 34, 34)
-    for name, value, depth in zip(Heads._fields, heads, channels, strict=True):
-        if value.shape != (n, h, w, depth):
-            raise ValueError(f"{name} is {value.shape}, expected {(n, h, w, depth)}")
+    if heads.keypoint_heatmap.shape != (n, h, w, KEYPOINTS):
+        raise ValueError(f"keypoint_heatmap is {heads.keypoint_heatmap.shape}, expected {(n, h, w, KEYPOINTS)}")
+    center, heatmap = (np.ascontiguousarray(each, np.float32) for each in (heads.center, heads.keypoint_heatmap))
     poses = np.zeros((n, people, POSE_VALUES), np.float32)
-    _decode_batch(*(np.ascontiguousarray(value, np.float32) for value in heads), poses)
+    cells, counts = np.zeros((n, people, 2), np.int64), np.zeros(n, np.int64)
+    _find(center, cells, counts, poses)
+    boxes = np.zeros((n, people, 4), np.int64)
+    _place(cells, counts, heads.at("box_scale", cells), heads.at("box_offset", cells), h, w, boxes, poses)
+    reaches = heads.at("keypoint_regression", cells).reshape(n, people, KEYPOINTS, 2)
+    points = cells[:, :, None].astype(np.float32) + reaches
+    found_at = np.zeros((n, people, KEYPOINTS, 2), np.int64)
+    _locate(heatmap, counts, points, boxes, found_at)
+    _score(heatmap, counts, points, boxes, found_at, heads.offsets(found_at), poses)
     return poses
 
 
 def load() -> None:
     """Compile the decoder, or read what was compiled before."""
-    decode(Heads(*(np.zeros((1, 8, 8, depth), np.float32) for depth in (1, 2, 2, 17, 34, 34))), 1)
+    decode(SparseHeads.empty(8, 8), 1)
 
 
 def peaks(center: Floats, people: int) -> tuple[NDArray[np.int64], Floats]:
@@ -53,26 +59,14 @@ def peaks(center: Floats, people: int) -> tuple[NDArray[np.int64], Floats]:
 
 
 @njit(cache=True, nogil=True)
-def _decode_batch(center, box_scale, box_offset, heatmap, regression, offset, poses):  # type: ignore[no-untyped-def]
-    people = poses.shape[1]
-    spread = np.float32(min(center.shape[1], center.shape[2])) * _SIGMA_SHARE
-    boxes = np.zeros((people, 4), np.int64)
-    points = np.zeros((people, _KEYPOINTS, 2), np.float32)
-    found_at = np.zeros((people, _KEYPOINTS, 2), np.int64)
+def _find(center, cells, counts, poses):  # type: ignore[no-untyped-def]
+    """Write where the people of every picture are, how many, and their centres' scores."""
     for image in range(center.shape[0]):
-        cells, scores = _peaks(center[image, :, :, 0], people)
-        found = len(cells)
-        for person in range(found):
-            row, column = cells[person]
-            for k in range(_KEYPOINTS):
-                points[person, k, 0] = np.float32(row) + regression[image, row, column, 2 * k]
-                points[person, k, 1] = np.float32(column) + regression[image, row, column, 2 * k + 1]
-            _box(box_scale[image], box_offset[image], row, column, boxes[person], poses[image, person])
-            _locate(heatmap[image], points[person], boxes[person], spread, found_at[person])
-        for person in range(found):
-            pose = poses[image, person]
-            _score(heatmap[image], offset[image], found_at[person], points[:found], boxes[:found], spread, pose)
-            pose[55] = scores[person] * _mean_confidence(pose)
+        found, scores = _peaks(center[image, :, :, 0], cells.shape[1])
+        counts[image] = len(found)
+        for person in range(len(found)):
+            cells[image, person] = found[person]
+            poses[image, person, 55] = scores[person]
 
 
 @njit(cache=True, nogil=True)
@@ -112,70 +106,81 @@ def _is_peak(center, row, column, score):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _box(scale, offset, row, column, cells, pose):  # type: ignore[no-untyped-def]
-    """Write the box, clipped to the map: normalised to ``pose[51:55]``, and the cells that it covers."""
-    height, width = scale.shape[:2]
-    y = np.float32(row) + offset[row, column, 0]
-    x = np.float32(column) + offset[row, column, 1]
-    half_h = max(scale[row, column, 0], np.float32(0.0)) * np.float32(0.5)
-    half_w = max(scale[row, column, 1], np.float32(0.0)) * np.float32(0.5)
-    top = min(max(y - half_h, np.float32(0.0)), np.float32(height))
-    left = min(max(x - half_w, np.float32(0.0)), np.float32(width))
-    bottom = min(max(y + half_h, np.float32(0.0)), np.float32(height))
-    right = min(max(x + half_w, np.float32(0.0)), np.float32(width))
-    pose[51] = top / np.float32(height)
-    pose[52] = left / np.float32(width)
-    pose[53] = bottom / np.float32(height)
-    pose[54] = right / np.float32(width)
-    for side, edge in enumerate((top, left, bottom, right)):
-        cells[side] = int(np.ceil(edge))
+def _place(cells, counts, scale, offset, height, width, boxes, poses):  # type: ignore[no-untyped-def]
+    """Write every box, clipped to the map: normalised to ``poses[..., 51:55]``, and the cells that it covers."""
+    for image in range(cells.shape[0]):
+        for person in range(counts[image]):
+            y = np.float32(cells[image, person, 0]) + offset[image, person, 0]
+            x = np.float32(cells[image, person, 1]) + offset[image, person, 1]
+            half_h = max(scale[image, person, 0], np.float32(0.0)) * np.float32(0.5)
+            half_w = max(scale[image, person, 1], np.float32(0.0)) * np.float32(0.5)
+            top = min(max(y - half_h, np.float32(0.0)), np.float32(height))
+            left = min(max(x - half_w, np.float32(0.0)), np.float32(width))
+            bottom = min(max(y + half_h, np.float32(0.0)), np.float32(height))
+            right = min(max(x + half_w, np.float32(0.0)), np.float32(width))
+            pose = poses[image, person]
+            pose[51] = top / np.float32(height)
+            pose[52] = left / np.float32(width)
+            pose[53] = bottom / np.float32(height)
+            pose[54] = right / np.float32(width)
+            for side, edge in enumerate((top, left, bottom, right)):
+                boxes[image, person, side] = int(np.ceil(edge))
 
 
 @njit(cache=True, nogil=True)
-def _locate(heatmap, points, box, spread, found_at):  # type: ignore[no-untyped-def]
+def _locate(heatmap, counts, points, boxes, found_at):  # type: ignore[no-untyped-def]
     """Best cell of each keypoint inside the box, weighted by distance from the regressed point."""
-    top, left, bottom, right = box
-    columns = np.empty(heatmap.shape[1], np.float32)
-    for k in range(_KEYPOINTS):
-        for x in range(left, right):
-            columns[x] = np.exp(-((np.float32(x) - points[k, 1]) ** 2) / spread)
-        best, best_y, best_x = np.float32(0.0), 0, 0
-        for y in range(top, bottom):
-            factor = np.exp(-((np.float32(y) - points[k, 0]) ** 2) / spread)
-            for x in range(left, right):
-                value = heatmap[y, x, k] * (factor * columns[x])
-                if value > best:
-                    best, best_y, best_x = value, y, x
-        found_at[k, 0] = best_y
-        found_at[k, 1] = best_x
+    spread = np.float32(min(heatmap.shape[1], heatmap.shape[2])) * _SIGMA_SHARE
+    columns = np.empty(heatmap.shape[2], np.float32)
+    for image in range(heatmap.shape[0]):
+        for person in range(counts[image]):
+            top, left, bottom, right = boxes[image, person]
+            for k in range(KEYPOINTS):
+                at_y, at_x = points[image, person, k]
+                for x in range(left, right):
+                    columns[x] = np.exp(-((np.float32(x) - at_x) ** 2) / spread)
+                best, best_y, best_x = np.float32(0.0), 0, 0
+                for y in range(top, bottom):
+                    factor = np.exp(-((np.float32(y) - at_y) ** 2) / spread)
+                    for x in range(left, right):
+                        value = heatmap[image, y, x, k] * (factor * columns[x])
+                        if value > best:
+                            best, best_y, best_x = value, y, x
+                found_at[image, person, k, 0] = best_y
+                found_at[image, person, k, 1] = best_x
 
 
 @njit(cache=True, nogil=True)
-def _score(heatmap, offset, found_at, points, boxes, spread, pose):  # type: ignore[no-untyped-def]
-    """Write position and confidence of each keypoint.
+def _score(heatmap, counts, points, boxes, found_at, offsets, poses):  # type: ignore[no-untyped-def]
+    """Write position and confidence of each keypoint, and each person's score.
 
     As in the stock graph the confidence is the heatmap at the keypoint's cell times the largest weight that any
     of the people gives this cell.
     """
-    height, width = heatmap.shape[:2]
-    for k in range(_KEYPOINTS):
-        y, x = found_at[k]
-        weight = np.float32(0.0)
-        for person in range(len(boxes)):
-            top, left, bottom, right = boxes[person]
-            if top <= y < bottom and left <= x < right:
-                down = np.float32(y) - points[person, k, 0]
-                across = np.float32(x) - points[person, k, 1]
-                weight = max(weight, np.exp(-(down * down + across * across) / spread))
-        pose[3 * k] = (np.float32(y) + offset[y, x, 2 * k]) / np.float32(height)
-        pose[3 * k + 1] = (np.float32(x) + offset[y, x, 2 * k + 1]) / np.float32(width)
-        pose[3 * k + 2] = heatmap[y, x, k] * weight
+    height, width = heatmap.shape[1:3]
+    spread = np.float32(min(height, width)) * _SIGMA_SHARE
+    for image in range(heatmap.shape[0]):
+        for person in range(counts[image]):
+            pose = poses[image, person]
+            for k in range(KEYPOINTS):
+                y, x = found_at[image, person, k]
+                weight = np.float32(0.0)
+                for other in range(counts[image]):
+                    top, left, bottom, right = boxes[image, other]
+                    if top <= y < bottom and left <= x < right:
+                        down = np.float32(y) - points[image, other, k, 0]
+                        across = np.float32(x) - points[image, other, k, 1]
+                        weight = max(weight, np.exp(-(down * down + across * across) / spread))
+                pose[3 * k] = (np.float32(y) + offsets[image, person, k, 0]) / np.float32(height)
+                pose[3 * k + 1] = (np.float32(x) + offsets[image, person, k, 1]) / np.float32(width)
+                pose[3 * k + 2] = heatmap[image, y, x, k] * weight
+            pose[55] *= _mean_confidence(pose)
 
 
 @njit(cache=True, nogil=True)
 def _mean_confidence(pose):  # type: ignore[no-untyped-def]
     total, count = np.float32(0.0), 0
-    for k in range(_KEYPOINTS):
+    for k in range(KEYPOINTS):
         if pose[3 * k + 2] > _SCORED_ABOVE:
             total += pose[3 * k + 2]
             count += 1

@@ -1,4 +1,4 @@
-"""Turn the four head maps of single-pose MoveNet into keypoints, a batch of crops at a time.
+"""Turn the heads of single-pose MoveNet into keypoints, a batch of crops at a time.
 
 The person is the cell with the highest centre score, weighted by 1 / (distance from the crop's middle + 1.8 cells);
 a keypoint is the cell with the highest heatmap value, weighted the same way by the distance from where the person's
@@ -9,17 +9,16 @@ keypoints are taken when people overlap.
 import numpy as np
 from numba import njit
 
-from workers.core.heads import Floats, SingleHeads
+from workers.core.heads import KEYPOINTS, Floats, Heads, SparseHeads
 
-_KEYPOINTS = 17
 _NEAR = np.float32(1.7998046875)
 
 
-def decode_single(heads: SingleHeads, expected: Floats | None = None) -> Floats:
+def decode_single(heads: Heads, expected: Floats | None = None) -> Floats:
     """Keypoints of the person of each crop.
 
     Args:
-        heads: maps of ``n`` crops.
+        heads: of ``n`` crops.
         expected: ``[n, 17, 2]`` (y, x) in 0..1 of the crop, or none for the stock graph's result.
 
     Returns:
@@ -29,37 +28,42 @@ def decode_single(heads: SingleHeads, expected: Floats | None = None) -> Floats:
         ValueError: the shapes do not fit each other.
     """
     n, h, w, _ = heads.center.shape
-    for name, value, depth in zip(SingleHeads._fields, heads, (1, 17, 34, 34), strict=True):
-        if value.shape != (n, h, w, depth):
-            raise ValueError(f"{name} is {value.shape}, expected {(n, h, w, depth)}")
-    if expected is not None and expected.shape != (n, _KEYPOINTS, 2):
-        raise ValueError(f"expected keypoints are {expected.shape}, expected {(n, _KEYPOINTS, 2)}")
-    found = np.zeros((n, _KEYPOINTS, 3), np.float32)
-    hints = np.zeros((n, _KEYPOINTS, 2), np.float32) if expected is None else expected
-    cells = np.ascontiguousarray(hints * np.array([h, w]) - 0.5, np.float32)
-    _decode_batch(*(np.ascontiguousarray(value, np.float32) for value in heads), cells, expected is not None, found)
-    return found
+    if heads.keypoint_heatmap.shape != (n, h, w, KEYPOINTS):
+        raise ValueError(f"keypoint_heatmap is {heads.keypoint_heatmap.shape}, expected {(n, h, w, KEYPOINTS)}")
+    if expected is not None and expected.shape != (n, KEYPOINTS, 2):
+        raise ValueError(f"expected keypoints are {expected.shape}, expected {(n, KEYPOINTS, 2)}")
+    center, heatmap = (np.ascontiguousarray(each, np.float32) for each in (heads.center, heads.keypoint_heatmap))
+    hints = np.zeros((n, KEYPOINTS, 2), np.float32) if expected is None else expected
+    hint_cells = np.ascontiguousarray(hints * np.array([h, w]) - 0.5, np.float32)
+    middles = np.zeros((n, 1, 2), np.int64)
+    _find(center, middles)
+    reaches = heads.at("keypoint_regression", middles).reshape(n, KEYPOINTS, 2)
+    cells, scores = np.zeros((n, KEYPOINTS, 2), np.int64), np.zeros((n, KEYPOINTS, 1), np.float32)
+    _place(heatmap, middles.astype(np.float32) + reaches, hint_cells, expected is not None, cells, scores)
+    places = (cells.astype(np.float32) + heads.offsets(cells[:, None])[:, 0]) / np.array([h, w], np.float32)
+    return np.concatenate([places, scores], axis=2)
 
 
 def load() -> None:
     """Compile the decoder, or read what was compiled before."""
-    decode_single(SingleHeads(*(np.zeros((1, 8, 8, depth), np.float32) for depth in (1, 17, 34, 34))))
+    decode_single(SparseHeads.empty(8, 8))
 
 
 @njit(cache=True, nogil=True)
-def _decode_batch(center, heatmap, regression, offset, cells, hinted, found):  # type: ignore[no-untyped-def]
-    height, width = center.shape[1:3]
+def _find(center, middles):  # type: ignore[no-untyped-def]
     for crop in range(len(center)):
-        row, column = _middle(center[crop, :, :, 0])
-        for k in range(_KEYPOINTS):
-            y = np.float32(row) + regression[crop, row, column, 2 * k]
-            x = np.float32(column) + regression[crop, row, column, 2 * k + 1]
-            best_y, best_x = _locate(heatmap[crop], k, y, x, cells[crop, k, 0], cells[crop, k, 1], hinted)
-            down = np.float32(best_y) + offset[crop, best_y, best_x, 2 * k]
-            across = np.float32(best_x) + offset[crop, best_y, best_x, 2 * k + 1]
-            found[crop, k, 0] = down / np.float32(height)
-            found[crop, k, 1] = across / np.float32(width)
-            found[crop, k, 2] = heatmap[crop, best_y, best_x, k]
+        middles[crop, 0] = _middle(center[crop, :, :, 0])
+
+
+@njit(cache=True, nogil=True)
+def _place(heatmap, points, hints, hinted, cells, scores):  # type: ignore[no-untyped-def]
+    """Write the cell of each keypoint and what the heatmap says of it."""
+    for crop in range(len(heatmap)):
+        for k in range(KEYPOINTS):
+            y, x = points[crop, k]
+            row, column = _locate(heatmap[crop], k, y, x, hints[crop, k, 0], hints[crop, k, 1], hinted)
+            cells[crop, k, 0], cells[crop, k, 1] = row, column
+            scores[crop, k, 0] = heatmap[crop, row, column, k]
 
 
 @njit(cache=True, nogil=True)

@@ -7,10 +7,13 @@ from ai_edge_litert.interpreter import Interpreter
 
 from schema.errors import ModelError
 from workers.core.decoder import decode
-from workers.core.heads import Heads, SingleHeads
+from workers.core.heads import Network, SparseHeads
 from workers.core.single_decoder import decode_single
 from workers.models.port import Floats, Pixels
 from workers.telemetry.measure import computing
+
+NETWORKS = "heads.npz"
+"""Lies beside the trunk's file."""
 
 _DEFAULT_BATCH = 2
 """Measured: with a process on every core, 2 is 2 to 5 % faster than 4 and as fast as 1."""
@@ -25,6 +28,7 @@ class Trunk:
     """
 
     def __init__(self, path: Path, maps: tuple[str, ...], threads: int) -> None:
+        """``maps`` names the outputs in the order in which `run` gives them."""
         try:
             self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
         except (ValueError, RuntimeError) as error:
@@ -47,13 +51,45 @@ class Trunk:
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
+class _Heads:
+    """A trunk, and the heads that are worked out from its features."""
+
+    def __init__(self, trunk: Path, threads: int) -> None:
+        self._trunk = Trunk(trunk, SparseHeads._fields[:3], threads)
+        self._networks = read_networks(trunk.with_name(NETWORKS))
+
+    @property
+    def side(self) -> int:
+        """Pixels of the trunk's square input, where it has one."""
+        return self._trunk.side
+
+    def of(self, pictures: Pixels) -> SparseHeads:
+        """Those of ``pictures`` uint8 ``[n, H, W, 3]``."""
+        center, heatmap, features = self._trunk.run(pictures)
+        return SparseHeads(center, heatmap, features, self._networks)
+
+
+def read_networks(path: Path) -> dict[str, Network]:
+    """The heads that `workers.models.convert` kept.
+
+    Raises:
+        ModelError: they are not there, or others.
+    """
+    try:
+        with np.load(path) as weights:
+            heads = {name.split("/")[0] for name in weights.files}
+            return {head: Network(*(weights[f"{head}/{part}"] for part in Network._fields)) for head in heads}
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} holds no heads: {error}") from error
+
+
 class LiteRTMultiPose:
     """MoveNet MultiPose on CPU."""
 
     on_device = False
 
     def __init__(self, trunk: Path, *, batch: int | None, threads: int) -> None:
-        self._trunk = Trunk(trunk, Heads._fields, threads)
+        self._heads = _Heads(trunk, threads)
         self._batch = batch or _DEFAULT_BATCH
 
     def batch(self, height: int, width: int) -> int:
@@ -70,9 +106,9 @@ class LiteRTMultiPose:
                 found.append(decode(heads, people))
         return np.concatenate(found)
 
-    def heads(self, pictures: Pixels) -> Heads:
-        """Head maps of one call."""
-        return Heads(*self._trunk.run(pictures))
+    def heads(self, pictures: Pixels) -> SparseHeads:
+        """Heads of one call."""
+        return self._heads.of(pictures)
 
 
 class LiteRTSinglePose:
@@ -81,24 +117,20 @@ class LiteRTSinglePose:
     on_device = False
 
     def __init__(self, trunk: Path, *, batch: int | None, threads: int) -> None:
-        self._trunk = Trunk(trunk, SingleHeads._fields, threads)
+        self._heads = _Heads(trunk, threads)
         self.batch = batch or _DEFAULT_BATCH
 
     @property
     def side(self) -> int:
         """See `SinglePoseModel.side`."""
-        return self._trunk.side
+        return self._heads.side
 
     def locate(self, crops: Pixels, expected: Floats | None = None) -> Floats:
         """See `SinglePoseModel.locate`."""
         found = []
         for i in range(0, len(crops), self.batch):
             hints = None if expected is None else expected[i : i + self.batch]
-            heads = self.heads(crops[i : i + self.batch])
+            heads = self._heads.of(crops[i : i + self.batch])
             with computing("heads"):
                 found.append(decode_single(heads, hints))
         return np.concatenate(found)
-
-    def heads(self, crops: Pixels) -> SingleHeads:
-        """Head maps of one call."""
-        return SingleHeads(*self._trunk.run(crops))

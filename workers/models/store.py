@@ -5,6 +5,7 @@
     <cache>/models/<name>/model.json      name, origin, kind, digest of the weights, digest of each file
                           saved_model/    the stock graph, as TF-Hub would give it
                           trunk.tflite    the same cut at its heads, for CPU workers
+                          heads.npz       the heads that such workers work out where they are asked for
 """
 
 import hashlib
@@ -27,9 +28,10 @@ from workers.models.port import PoseModel, SinglePoseModel
 
 Kind = Literal["multipose", "singlepose"]
 
-_TRUNK = "trunk.tflite"
+_TRUNK, _NETWORKS = "trunk.tflite", "heads.npz"
 _SAVED_MODEL = "saved_model"
 _CARD = "model.json"
+_LAYOUT = 2
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class _Card:
     sha256: str
     files: dict[str, str]
     """sha256 by path below the folder."""
+    layout: int
+    """Of the files, `_LAYOUT`: those of another are made anew."""
 
 
 def pull(name: str, models: Path, report: Report) -> ModelIdentity:
@@ -159,11 +163,12 @@ def _slug(name: str) -> str:
 
 
 def _card(folder: Path) -> _Card | None:
-    """The card of a pulled model; none when there is none, or an older one that says less."""
+    """The card of a pulled model; none when there is none, or one of other files."""
     try:
-        return _Card(**json.loads((folder / _CARD).read_text()))
+        card = _Card(**json.loads((folder / _CARD).read_text()))
     except (OSError, ValueError, TypeError):
         return None
+    return card if card.layout == _LAYOUT else None
 
 
 def _require(name: str, models: Path) -> _Card:
@@ -207,7 +212,7 @@ def _pull(names: list[str], models: Path, work: Path, report: Report) -> None:
             origin, digest = fetch_hub(name, made / _SAVED_MODEL, report)
         kind = _convert(made)
         files = {str(path.relative_to(made)): sha256(path) for path in sorted(made.rglob("*")) if path.is_file()}
-        card = _Card(name, origin, kind, digest, files)
+        card = _Card(name, origin, kind, digest, files, _LAYOUT)
         (made / _CARD).write_text(json.dumps(vars(card), indent=1))
         shutil.rmtree(models / _slug(name), ignore_errors=True)
         made.rename(models / _slug(name))
@@ -217,7 +222,7 @@ def _convert(folder: Path) -> Kind:
     from workers.models.convert import cut_trunk, stock_signature, write_litert
 
     trunk = cut_trunk(stock_signature(str(folder / _SAVED_MODEL)))
-    write_litert(trunk, folder / _TRUNK)
+    write_litert(trunk, folder / _TRUNK, folder / _NETWORKS)
     return trunk.kind
 
 

@@ -1,4 +1,4 @@
-"""What the Python peers do with frames: the fleet's model file, kept scaler and decoder, on one thread."""
+"""What the Python peers do with frames: the fleet's kept scaler and decoder, one of two models, on one thread."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -12,9 +12,11 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from workers.core.decoder import decode
+from workers.core.heads import WholeHeads
 from workers.core.letterbox import Letterbox
 from workers.core.poses import FramePoses, to_picture
-from workers.models.litert import LiteRTMultiPose
+from workers.models.litert import LiteRTMultiPose, Trunk
 
 INPUT_SIZE, MOST_PEOPLE, BATCH = 256, 20, 2
 SEEN = 0.2
@@ -43,15 +45,16 @@ def ranges_of(clip: Path, most: int) -> list[Range]:
 
 
 class Detector:
-    """Frames of one video to people."""
+    """Frames of one video to people, by the network ``whole`` or, without it, by the fleet's own model."""
 
-    def __init__(self, clip: Path, model: Path) -> None:
+    def __init__(self, clip: Path, model: Path, whole: Path | None = None) -> None:
         self._container = av.open(str(clip))
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "NONE"
         self._box = Letterbox.fit(self._stream.width, self._stream.height, INPUT_SIZE)
         self._scaler = VideoReformatter()
-        self._model = LiteRTMultiPose(model / "trunk.tflite", batch=BATCH, threads=1)
+        self._whole = Trunk(whole, WholeHeads._fields, threads=1) if whole else None
+        self._sparse = None if whole else LiteRTMultiPose(model / "trunk.tflite", batch=BATCH, threads=1)
 
     def people_of(self, wanted: Range) -> list[FramePoses]:
         """The people of each frame of a range."""
@@ -88,13 +91,19 @@ class Detector:
 
     def detect(self, pictures: Pixels) -> list[FramePoses]:
         """The people of each of ``pictures``."""
-        return [to_picture(each, self._box) for each in self._model.detect(pictures, MOST_PEOPLE)]
+        if self._whole:
+            steps = [pictures[i : i + BATCH] for i in range(0, len(pictures), BATCH)]
+            found = np.concatenate([decode(WholeHeads(*self._whole.run(step)), MOST_PEOPLE) for step in steps])
+        else:
+            assert self._sparse is not None
+            found = self._sparse.detect(pictures, MOST_PEOPLE)
+        return [to_picture(each, self._box) for each in found]
 
 
 @cache
-def detector(clip: Path, model: Path) -> Detector:
+def detector(clip: Path, model: Path, whole: Path | None) -> Detector:
     """That of this process."""
-    return Detector(clip, model)
+    return Detector(clip, model, whole)
 
 
 def seen(found: list[FramePoses]) -> int:

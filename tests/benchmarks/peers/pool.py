@@ -12,17 +12,18 @@ from workers.core.poses import FramePoses
 CORES = os.cpu_count() or 1
 
 
-def people_of(given: tuple[Path, Path, Range]) -> list[FramePoses]:
+def people_of(given: tuple[Path, Path, Path | None, Range]) -> list[FramePoses]:
     """The people of each frame of a range."""
-    clip, model, wanted = given
-    return detector(clip, model).people_of(wanted)
+    *files, wanted = given
+    return detector(*files).people_of(wanted)
 
 
 def main() -> None:
     given, began = parser_of(__doc__).parse_args(), time.perf_counter()
     ranges = ranges_of(given.clip, given.frames)
-    shares = [(given.clip, given.model, each) for each in ranges]
-    with Pool(CORES, initializer=detector, initargs=(given.clip, given.model)) as pool:
+    files = (given.clip, given.model, given.whole)
+    shares = [(*files, each) for each in ranges]
+    with Pool(CORES, initializer=detector, initargs=files) as pool:
         pool.map(people_of, shares[: 2 * CORES], chunksize=1)
         warm = time.perf_counter()
         found = [people for share in pool.imap(people_of, shares) for people in share]

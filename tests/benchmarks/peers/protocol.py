@@ -6,11 +6,16 @@ from pathlib import Path
 
 
 def parser_of(about: str | None) -> argparse.ArgumentParser:
-    """What every peer takes: ``clip``, ``--frames``, and ``--model``, the folder of a pulled model."""
+    """What every peer takes: ``clip``, ``--frames``, and ``--model``, the folder of a pulled model.
+
+    With ``--whole``, the network run to its end as a LiteRT file, those that run LiteRT take that; else they work
+    most heads out where they are needed, as the fleet does.
+    """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--frames", type=int, required=True)
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--whole", type=Path)
     return parser
 
 

@@ -21,16 +21,16 @@ ROWS = 32
 """Frames that `map_batches` gives the model at once."""
 
 
-def run(clip: Path, model: Path, ranges: list[Range]) -> tuple[int, int]:
+def run(clip: Path, model: Path, whole: Path | None, ranges: list[Range]) -> tuple[int, int]:
     """Frames and people that are found."""
 
     def pictures(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        known = detector(clip, model)
+        known = detector(clip, model, whole)
         wanted = Range(*row["item"])
         return ({"pts": frame.pts, "picture": known.small(frame)} for frame in known.frames(wanted))
 
     def people(batch: dict[str, Any]) -> dict[str, Any]:
-        found = detector(clip, model).detect(batch["picture"])
+        found = detector(clip, model, whole).detect(batch["picture"])
         counts = np.array([(each.scores >= SEEN).sum() for each in found])
         return {
             "pts": batch["pts"],
@@ -49,9 +49,9 @@ def main() -> None:
     ray.init(num_cpus=CORES, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     ray.data.DataContext.get_current().enable_progress_bars = False
     ranges = ranges_of(given.clip, given.frames)
-    run(given.clip, given.model, ranges[: 2 * CORES])
+    run(given.clip, given.model, given.whole, ranges[: 2 * CORES])
     warm = time.perf_counter()
-    frames, people = run(given.clip, given.model, ranges)
+    frames, people = run(given.clip, given.model, given.whole, ranges)
     tell(frames, time.perf_counter() - warm, warm - began, people)
 
 

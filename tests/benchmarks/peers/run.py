@@ -32,28 +32,38 @@ class Peer(NamedTuple):
     most: int = 1 << 30
     """Frames that it is given at most: slow ones need no more for a figure."""
     node: bool = False
+    whole: bool = False
+    """Runs the network to its end in LiteRT."""
 
 
 PEERS = (
-    Peer("Ray Data", "ray_data", "ray_data"),
-    Peer("multiprocessing pool", "pool", "pool"),
+    Peer("Ray Data", "ray_data", "ray_data", whole=True),
+    Peer("multiprocessing pool", "pool", "pool", whole=True),
+    Peer("a pool with the fleet's heads", "pool", "pool"),
     Peer("tutorial as written", "tutorial", "tutorial", most=60),
     Peer("tutorial at 160 x 256", "tutorial", "tutorial", ("--height=160", "--width=256"), most=200),
     Peer("TensorFlow.js", "tfjs", "pool", most=60, node=True),
 )
 
 
-def prepare(peer: Peer, cache: Path) -> list[str]:
+def prepare(peer: Peer, cache: Path, model: Path) -> list[str]:
     """Install what a peer needs, unless it is there; its command without the clip.
+
+    Args:
+        peer: who.
+        cache: the cache folder.
+        model: folder of the pulled model.
 
     Raises:
         PeerFailed: it does not install.
     """
     command = [str(_python(peer.locked, cache)), "-W", "ignore", "-m", f"{_PACKAGE}.{peer.script}", *peer.arguments]
+    command += ["--model", str(model)]
+    command += ["--whole", str(_whole(cache, model))] if peer.whole else []
     return [*command, "--node-folder", str(_node_folder(cache))] if peer.node else command
 
 
-def call(peer: Peer, command: list[str], clip: Path, frames: int, model: Path) -> float:
+def call(peer: Peer, command: list[str], clip: Path, frames: int) -> float:
     """Frames per second of a peer.
 
     Args:
@@ -61,12 +71,11 @@ def call(peer: Peer, command: list[str], clip: Path, frames: int, model: Path) -
         command: see `prepare`.
         clip: a video.
         frames: of the video.
-        model: folder of the pulled model.
 
     Raises:
         PeerFailed: it ended with an error.
     """
-    given = [str(clip), "--frames", str(min(frames, peer.most)), "--model", str(model)]
+    given = [str(clip), "--frames", str(min(frames, peer.most))]
     with tempfile.TemporaryDirectory(prefix="peer-") as folder:
         named = {"PYTHONPATH": str(ROOT), "TMPDIR": folder, "RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
         said = json.loads(_run([*command, *given], ROOT, _CALL_S, named).splitlines()[-1])
@@ -100,6 +109,16 @@ def _node_folder(cache: Path) -> Path:
         (folder / "ready").touch()
     shutil.copy(source / "movenet.mjs", folder)
     return folder
+
+
+def _whole(cache: Path, model: Path) -> Path:
+    """The network of a pulled model as a LiteRT file that ends in the map of every head."""
+    target = _folder(cache, "whole", model / "model.json") / "whole.tflite"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-W", "ignore", "-m", f"{_PACKAGE}.whole", str(model / "saved_model"), str(target)]
+        _run(command, ROOT, _INSTALL_S)
+    return target
 
 
 def _folder(cache: Path, name: str, pinned: Path) -> Path:
