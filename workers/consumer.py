@@ -38,6 +38,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         self.connection_errors = (*self.connection_errors, OutOfMemoryError)  # type: ignore[has-type]
         self._room = Outage("Redis", progress().ping)
         self._tells_at = 0.0
+        self._ticks: set[Any] = set()
         broker.hold_fewer_by(self._missing)
 
     def _missing(self) -> int:
@@ -61,6 +62,16 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         for request in list(active_requests):
             note_put_back(request, "its worker was stopped", stumbled=False)
         super().cancel_active_requests()
+
+    def connect(self) -> Any:
+        """Connect, and forget the connection before: kombu leaves what it does in every turn of the loop behind, which
+        keeps all of that connection."""
+        ticks = self.hub.on_tick
+        ticks -= self._ticks
+        before = set(ticks)
+        connection = super().connect()
+        self._ticks = ticks - before
+        return connection
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, however long it takes, and wait until there is room: a message that is taken has to be noted."""

@@ -1,11 +1,15 @@
 """How deliveries are noted and acknowledged in Redis."""
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import pytest
+from kombu.asynchronous import Hub
 
 from schema import broker
 from schema.broker import AHEAD, Channel
@@ -17,6 +21,7 @@ from schema.settings import Settings
 from tests.benchmarks.scaling.monitor import Monitor
 from tests.support.proxy import Faults, Proxy
 from tests.support.waiting import until
+from workers.consumer import PatientConsumer
 from workers.storage.progress import Progress
 
 INDEX, UNACKED = "posefleet:unacked_index", "posefleet:unacked"
@@ -175,3 +180,22 @@ def test_what_is_overdue_is_on_its_queue_again(progress: Progress, redis_url: st
         channel.qos.restore_visible(num=10, interval=1)
         assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 0
         assert progress.redis.llen("posefleet:stitch") == 1
+
+
+def test_a_worker_keeps_nothing_of_a_connection_that_it_lost(progress: Progress, redis_url: str, monkeypatch):
+    monkeypatch.setattr("workers.consumer.progress", lambda: progress)
+    app, hub, kept = make_app(Settings(redis_url=redis_url)), Hub(), []
+    pool = SimpleNamespace(num_processes=1, is_green=False)
+    worker = SimpleNamespace(use_eventloop=True)
+    consumer = PatientConsumer(lambda _: None, app=app, hub=hub, pool=pool, controller=worker)
+    for _ in range(4):
+        connection = consumer.connect()
+        kept.append(ref(connection.transport))
+        connection.default_channel.client.ping()
+        connection.release()
+    assert len(hub.on_tick) == 1
+    del connection
+    gc.collect()
+    assert sum(each() is not None for each in kept) <= 1
+    hub.close()
+    app.close()
