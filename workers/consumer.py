@@ -1,5 +1,6 @@
 """Celery's consumer, changed in how it waits for Redis and in what it does about tasks that a stopped worker leaves."""
 
+import gc
 import logging
 import time
 import warnings
@@ -65,9 +66,11 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
 
     def connect(self) -> Any:
         """Connect, and forget the connection before: kombu leaves what it does in every turn of the loop behind, which
-        keeps all of that connection."""
+        keeps all of that connection, and its circles of objects would wait for Python's rare full collection."""
         ticks = self.hub.on_tick
-        ticks -= self._ticks
+        if self._ticks:
+            ticks -= self._ticks
+            gc.collect()
         before = set(ticks)
         connection = super().connect()
         self._ticks = ticks - before
