@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 import pytest
+from scipy.stats import theilslopes
 
 from schema.names import QUEUE_PLAN, QUEUE_PUBLISH, QUEUE_RENDER, QUEUE_STITCH
 from tests.faults.ground import Ground
@@ -27,6 +28,7 @@ from workers.requests import MOST, UNSOUND
 pytestmark = pytest.mark.stack
 WAIT_S = 150
 SOAK_S = float(os.environ.get("POSEFLEET_FAULTS_SOAK_S", "180"))
+_FEW = 4
 _LONG_S = 1800
 """From so long a soak on, what memory does is no accident."""
 _REDUCING = ",".join((QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH))
@@ -165,8 +167,9 @@ def test_many_faults_for_long(ground: Ground, undisturbed, record: Record, seed:
     until(lambda: ground.outstanding() == 0, 60, "messages are left")
     record.exactly("jobs not done", sum(job.status().state != "succeeded" for job in jobs), 0)
     record.about(f"{len(jobs)} jobs")
-    growth = {of: slope(samples, of) * 3600 for of in ("parent_mb", "pool_mb")}
-    record.about(f"RSS over {watch.seconds:.0f} s: parent {growth['parent_mb']:.2f}, pool {growth['pool_mb']:.2f} MB/h")
+    growth = {of: slope(samples, of) * 3600 for of in ("parent_mb", "pool_mb", "confined_mb")}
+    said = ", ".join(f"{of} {each:.2f}" for of, each in growth.items())
+    record.about(f"growth per hour of RSS over {watch.seconds:.0f} s: {said}")
     if SOAK_S >= _LONG_S:
         record.at_most("MB/h of a worker that was spared", sum(growth.values()), 1.0)
     record.at_most("file descriptors more", samples[-1].descriptors - samples[0].descriptors, 4)
@@ -202,23 +205,26 @@ class Sample(NamedTuple):
     seconds: float
     parent_mb: float
     pool_mb: float
-    """All that the worker started, together."""
+    confined_mb: float
+    """Of what the pool started: the processes that decode come and go."""
     descriptors: int
 
     @classmethod
     def of(cls, seconds: float, pid: int) -> "Sample":
         """Look at the worker ``pid``."""
         parent = psutil.Process(pid)
-        pool = parent.children(recursive=True)
-        parent_mb, pool_mb = (sum(each.memory_info().rss for each in some) / 1e6 for some in ([parent], pool))
-        return cls(seconds, parent_mb, pool_mb, sum(each.num_fds() for each in (parent, *pool)))
+        pool = parent.children()
+        confined = [each for process in pool for each in process.children(recursive=True)]
+        sizes = [sum(each.memory_info().rss for each in some) / 1e6 for some in ([parent], pool, confined)]
+        return cls(seconds, sizes[0], sizes[1], sizes[2], sum(each.num_fds() for each in (parent, *pool, *confined)))
 
 
 def slope(samples: list[Sample], of: str) -> float:
-    """Per second, over the second half of the samples."""
-    late = samples[len(samples) // 2 :]
-    values = [getattr(each, of) for each in late]
-    return float(np.polyfit([each.seconds for each in late], values, 1)[0]) if len(late) > 1 else 0.0
+    """Per second, by Theil and Sen, without the first sixth, in which everything comes for the first time."""
+    late = samples[len(samples) // 6 :]
+    if len(late) < _FEW:
+        return 0.0
+    return float(theilslopes([getattr(each, of) for each in late], [each.seconds for each in late]).slope)
 
 
 def lasting_keys(ground: Ground) -> int:

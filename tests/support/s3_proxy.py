@@ -144,7 +144,7 @@ class S3Proxy(Proxy):
         reader, writer = await self.dial(link)
         try:
             await self.pass_on(link, head.raw() + body, writer)
-            while (reply := Head.parse(await _head(reader))).first.split()[1] == "100":
+            while (reply := await _reply_head(reader)).first.split()[1] == "100":
                 pass
             bare = head.first.startswith("HEAD ") or reply.first.split()[1] in ("204", "304")
             return reply, b"" if bare else await _body(reply, reader, to_the_end=True)
@@ -204,6 +204,12 @@ def _failure(status: int, method: str) -> bytes:
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>by the proxy</Message></Error>".encode()
     head = Head(f"HTTP/1.1 {status} {words}", ("Content-Type: application/xml", f"Content-Length: {len(body)}"))
     return head.raw() + (b"" if method == "HEAD" else body)
+
+
+async def _reply_head(reader: asyncio.StreamReader) -> Head:
+    if not (raw := await _head(reader)):
+        raise ConnectionResetError("the server has closed the connection")
+    return Head.parse(raw)
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:
