@@ -16,7 +16,7 @@ from schema.options import Options
 from schema.settings import Settings
 from schema.skeleton import KEYPOINTS, side_of
 from workers.core.decoder import peaks
-from workers.core.heads import Heads
+from workers.core.heads import Heads, values
 from workers.core.letterbox import Letterbox
 from workers.core.poses import FramePoses
 from workers.core.regions import Region
@@ -112,12 +112,12 @@ def _overlay(still: Still, heat: NDArray[np.float32], box: Letterbox) -> Pixels:
 def _vectors(still: Still, heads: Heads, box: Letterbox) -> Pixels:
     panel = np.ascontiguousarray(_panel(still) // 2)
     cells, scores = peaks(heads.center[0, :, :, 0], 50)
-    cell = np.array(heads.center.shape[1:3])
+    cell, regression = np.array(heads.center.shape[1:3]), heads.networks["keypoint_regression"]
     for (row, column), score in zip(cells, scores, strict=True):
         if score < _SEEN_CENTRE:
             continue
         origin = np.array([row, column], np.float32)
-        ends = origin + heads.at("keypoint_regression", np.array([[[row, column]]])).reshape(-1, 2)
+        ends = origin + values(heads.features, np.array([[[row, column]]]), regression).reshape(-1, 2)
         places = box.to_picture(np.vstack([origin, ends]).astype(np.float32) / cell) * _share(still)
         _star(panel, places)
     return panel

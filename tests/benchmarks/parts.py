@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.support.media import CLIP
 from workers.core.decoder import decode
-from workers.core.heads import SparseHeads
+from workers.core.heads import Heads
 from workers.core.letterbox import Letterbox
 from workers.core.regions import Region, Square
 from workers.media.pixels import Still
@@ -68,5 +68,5 @@ def trunks(models: list[LiteRTMultiPose], shown: NDArray[np.uint8]) -> None:
         list(pool.map(lambda model: [model.heads(shown[i : i + 4]) for i in range(0, len(shown), 4)], models))
 
 
-def heads_of(model: LiteRTMultiPose, shown: NDArray[np.uint8]) -> list[SparseHeads]:
+def heads_of(model: LiteRTMultiPose, shown: NDArray[np.uint8]) -> list[Heads]:
     return [model.heads(shown[i : i + 4]) for i in range(0, len(shown), 4)]

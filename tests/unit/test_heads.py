@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from schema.errors import ModelError
-from workers.core.heads import CHANNELS, FEATURES, HIDDEN, Network, SparseHeads
+from workers.core.heads import CHANNELS, FEATURES, HIDDEN, Network, offsets, values
 from workers.models.litert import read_networks
 
 H, W = 6, 9
@@ -26,26 +26,24 @@ def whole(features, head):
 
 
 @pytest.fixture
-def heads():
-    rng = np.random.default_rng(7)
-    features = rng.normal(size=(2, H, W, FEATURES)).astype(np.float32)
-    nothing = np.zeros((2, H, W, 1), np.float32)
-    return SparseHeads(nothing, nothing, features, {name: network(rng, n) for name, n in CHANNELS.items()})
+def features():
+    return np.random.default_rng(6).normal(size=(2, H, W, FEATURES)).astype(np.float32)
 
 
-@pytest.mark.parametrize("head", CHANNELS)
-def test_values_are_those_of_the_map_also_at_its_edges(heads, head):
+@pytest.mark.parametrize("channels", CHANNELS.values(), ids=CHANNELS)
+def test_values_are_those_of_the_map_also_at_its_edges(features, channels):
+    head = network(np.random.default_rng(7), channels)
     every = np.stack(np.meshgrid(np.arange(H), np.arange(W), indexing="ij"), -1).reshape(1, -1, 2)
-    values = heads.at(head, np.repeat(every, 2, axis=0))
-    expected = whole(heads.features, heads.networks[head]).reshape(2, H * W, -1)
-    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-3)
+    found = values(features, np.repeat(every, 2, axis=0), head)
+    np.testing.assert_allclose(found, whole(features, head).reshape(2, H * W, -1), rtol=1e-4, atol=1e-3)
 
 
-def test_each_keypoint_has_the_offset_of_its_own_cell(heads):
-    cells = np.random.default_rng(8).integers(0, [H, W], (2, 5, 17, 2))
-    pairs = whole(heads.features, heads.networks["keypoint_offset"]).reshape(2, H, W, 17, 2)
+def test_each_keypoint_has_the_offset_of_its_own_cell(features):
+    head = network(np.random.default_rng(8), 34)
+    cells = np.random.default_rng(9).integers(0, [H, W], (2, 5, 17, 2))
+    pairs = whole(features, head).reshape(2, H, W, 17, 2)
     expected = pairs[np.arange(2)[:, None, None], cells[..., 0], cells[..., 1], np.arange(17)]
-    np.testing.assert_allclose(heads.offsets(cells), expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(offsets(features, cells, head), expected, rtol=1e-4, atol=1e-3)
 
 
 def test_a_file_without_heads_is_named(tmp_path):

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from schema.skeleton import OKS_SIGMAS
+from workers.core.jit import njit
 
 Floats = NDArray[np.float64]
 _VARIANCES = (2 * np.array(OKS_SIGMAS)) ** 2

@@ -7,8 +7,9 @@ colours altogether.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from workers.core.jit import njit
 
 Floats = NDArray[np.float64]
 Sketch = NDArray[np.uint8]

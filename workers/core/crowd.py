@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from workers.core.association import Floats, Predicted, covering, moved
+from workers.core.jit import njit
 from workers.core.pieces import Piece
 from workers.core.poses import FramePoses
 

@@ -5,10 +5,10 @@ inside a person's box are looked at, and the Gaussian is split into a row and a 
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from workers.core.heads import KEYPOINTS, Floats, Heads, SparseHeads
+from workers.core.heads import CHANNELS, KEYPOINTS, Floats, Heads, offsets, values
+from workers.core.jit import njit
 from workers.core.poses import POSE_VALUES
 
 _PEAK_TOLERANCE = np.float32(1.0132789611816406e-06)
@@ -33,23 +33,15 @@ def decode(heads: Heads, people: int) -> Floats:
     n, h, w, _ = heads.center.shape
     if heads.keypoint_heatmap.shape != (n, h, w, KEYPOINTS):
         raise ValueError(f"keypoint_heatmap is {heads.keypoint_heatmap.shape}, expected {(n, h, w, KEYPOINTS)}")
-    center, heatmap = (np.ascontiguousarray(each, np.float32) for each in (heads.center, heads.keypoint_heatmap))
     poses = np.zeros((n, people, POSE_VALUES), np.float32)
-    cells, counts = np.zeros((n, people, 2), np.int64), np.zeros(n, np.int64)
-    _find(center, cells, counts, poses)
-    boxes = np.zeros((n, people, 4), np.int64)
-    _place(cells, counts, heads.at("box_scale", cells), heads.at("box_offset", cells), h, w, boxes, poses)
-    reaches = heads.at("keypoint_regression", cells).reshape(n, people, KEYPOINTS, 2)
-    points = cells[:, :, None].astype(np.float32) + reaches
-    found_at = np.zeros((n, people, KEYPOINTS, 2), np.int64)
-    _locate(heatmap, counts, points, boxes, found_at)
-    _score(heatmap, counts, points, boxes, found_at, heads.offsets(found_at), poses)
+    maps = (np.ascontiguousarray(each, np.float32) for each in heads[:3])
+    _decode(*maps, *(heads.networks[head] for head in CHANNELS), poses)
     return poses
 
 
 def load() -> None:
     """Compile the decoder, or read what was compiled before."""
-    decode(SparseHeads.empty(8, 8), 1)
+    decode(Heads.empty(8, 8), 1)
 
 
 def peaks(center: Floats, people: int) -> tuple[NDArray[np.int64], Floats]:
@@ -59,14 +51,27 @@ def peaks(center: Floats, people: int) -> tuple[NDArray[np.int64], Floats]:
 
 
 @njit(cache=True, nogil=True)
-def _find(center, cells, counts, poses):  # type: ignore[no-untyped-def]
-    """Write where the people of every picture are, how many, and their centres' scores."""
-    for image in range(center.shape[0]):
-        found, scores = _peaks(center[image, :, :, 0], cells.shape[1])
+def _decode(center, heatmap, features, box_scale, box_offset, regression, offset, poses):  # type: ignore[no-untyped-def]
+    cells, counts = find(center, poses)
+    scale, shift = values(features, cells, box_scale), values(features, cells, box_offset)
+    boxes = place(center, cells, counts, scale, shift, poses)
+    points = reach(cells, values(features, cells, regression))
+    found_at = locate(heatmap, counts, points, boxes)
+    score(heatmap, counts, points, boxes, found_at, offsets(features, found_at, offset), poses)
+
+
+@njit(cache=True, nogil=True)
+def find(center, poses):  # type: ignore[no-untyped-def]
+    """Where the people of every picture are ``[n, people, 2]``, and how many ``[n]``; writes their centres' scores."""
+    images, people = poses.shape[:2]
+    cells, counts = np.zeros((images, people, 2), np.int64), np.zeros(images, np.int64)
+    for image in range(images):
+        found, scores = _peaks(center[image, :, :, 0], people)
         counts[image] = len(found)
         for person in range(len(found)):
             cells[image, person] = found[person]
             poses[image, person, 55] = scores[person]
+    return cells, counts
 
 
 @njit(cache=True, nogil=True)
@@ -106,8 +111,10 @@ def _is_peak(center, row, column, score):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _place(cells, counts, scale, offset, height, width, boxes, poses):  # type: ignore[no-untyped-def]
-    """Write every box, clipped to the map: normalised to ``poses[..., 51:55]``, and the cells that it covers."""
+def place(center, cells, counts, scale, offset, poses):  # type: ignore[no-untyped-def]
+    """The cells that every box covers ``[n, people, 4]``, clipped to the map; writes it, normalised."""
+    height, width = center.shape[1:3]
+    boxes = np.zeros((cells.shape[0], cells.shape[1], 4), np.int64)
     for image in range(cells.shape[0]):
         for person in range(counts[image]):
             y = np.float32(cells[image, person, 0]) + offset[image, person, 0]
@@ -125,11 +132,26 @@ def _place(cells, counts, scale, offset, height, width, boxes, poses):  # type: 
             pose[54] = right / np.float32(width)
             for side, edge in enumerate((top, left, bottom, right)):
                 boxes[image, person, side] = int(np.ceil(edge))
+    return boxes
 
 
 @njit(cache=True, nogil=True)
-def _locate(heatmap, counts, points, boxes, found_at):  # type: ignore[no-untyped-def]
+def reach(cells, regression):  # type: ignore[no-untyped-def]
+    """Where each person's keypoints are thought to be ``[n, people, 17, 2]``, in cells."""
+    points = np.empty((cells.shape[0], cells.shape[1], KEYPOINTS, 2), np.float32)
+    for image in range(cells.shape[0]):
+        for person in range(cells.shape[1]):
+            for k in range(KEYPOINTS):
+                for axis in range(2):
+                    here = np.float32(cells[image, person, axis])
+                    points[image, person, k, axis] = here + regression[image, person, 2 * k + axis]
+    return points
+
+
+@njit(cache=True, nogil=True)
+def locate(heatmap, counts, points, boxes):  # type: ignore[no-untyped-def]
     """Best cell of each keypoint inside the box, weighted by distance from the regressed point."""
+    found_at = np.zeros(points.shape, np.int64)
     spread = np.float32(min(heatmap.shape[1], heatmap.shape[2])) * _SIGMA_SHARE
     columns = np.empty(heatmap.shape[2], np.float32)
     for image in range(heatmap.shape[0]):
@@ -148,10 +170,11 @@ def _locate(heatmap, counts, points, boxes, found_at):  # type: ignore[no-untype
                             best, best_y, best_x = value, y, x
                 found_at[image, person, k, 0] = best_y
                 found_at[image, person, k, 1] = best_x
+    return found_at
 
 
 @njit(cache=True, nogil=True)
-def _score(heatmap, counts, points, boxes, found_at, offsets, poses):  # type: ignore[no-untyped-def]
+def score(heatmap, counts, points, boxes, found_at, shifts, poses):  # type: ignore[no-untyped-def]
     """Write position and confidence of each keypoint, and each person's score.
 
     As in the stock graph the confidence is the heatmap at the keypoint's cell times the largest weight that any
@@ -171,8 +194,8 @@ def _score(heatmap, counts, points, boxes, found_at, offsets, poses):  # type: i
                         down = np.float32(y) - points[image, other, k, 0]
                         across = np.float32(x) - points[image, other, k, 1]
                         weight = max(weight, np.exp(-(down * down + across * across) / spread))
-                pose[3 * k] = (np.float32(y) + offsets[image, person, k, 0]) / np.float32(height)
-                pose[3 * k + 1] = (np.float32(x) + offsets[image, person, k, 1]) / np.float32(width)
+                pose[3 * k] = (np.float32(y) + shifts[image, person, k, 0]) / np.float32(height)
+                pose[3 * k + 1] = (np.float32(x) + shifts[image, person, k, 1]) / np.float32(width)
                 pose[3 * k + 2] = heatmap[image, y, x, k] * weight
             pose[55] *= _mean_confidence(pose)
 

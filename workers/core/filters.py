@@ -6,10 +6,11 @@ Filters work on real time: where samples are not evenly spaced they are interpol
 from typing import Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
 from scipy.signal import butter, sosfiltfilt
+
+from workers.core.jit import njit
 
 Floats = NDArray[np.float64]
 Smoothing = Literal["butterworth", "one-euro", "gaussian", "median", "off"]

@@ -7,9 +7,9 @@ keypoints are taken when people overlap.
 """
 
 import numpy as np
-from numba import njit
 
-from workers.core.heads import KEYPOINTS, Floats, Heads, SparseHeads
+from workers.core.heads import KEYPOINTS, Floats, Heads, offsets, values
+from workers.core.jit import njit
 
 _NEAR = np.float32(1.7998046875)
 
@@ -32,38 +32,58 @@ def decode_single(heads: Heads, expected: Floats | None = None) -> Floats:
         raise ValueError(f"keypoint_heatmap is {heads.keypoint_heatmap.shape}, expected {(n, h, w, KEYPOINTS)}")
     if expected is not None and expected.shape != (n, KEYPOINTS, 2):
         raise ValueError(f"expected keypoints are {expected.shape}, expected {(n, KEYPOINTS, 2)}")
-    center, heatmap = (np.ascontiguousarray(each, np.float32) for each in (heads.center, heads.keypoint_heatmap))
+    maps = (np.ascontiguousarray(each, np.float32) for each in heads[:3])
+    networks = (heads.networks[head] for head in ("keypoint_regression", "keypoint_offset"))
     hints = np.zeros((n, KEYPOINTS, 2), np.float32) if expected is None else expected
     hint_cells = np.ascontiguousarray(hints * np.array([h, w]) - 0.5, np.float32)
-    middles = np.zeros((n, 1, 2), np.int64)
-    _find(center, middles)
-    reaches = heads.at("keypoint_regression", middles).reshape(n, KEYPOINTS, 2)
-    cells, scores = np.zeros((n, KEYPOINTS, 2), np.int64), np.zeros((n, KEYPOINTS, 1), np.float32)
-    _place(heatmap, middles.astype(np.float32) + reaches, hint_cells, expected is not None, cells, scores)
-    places = (cells.astype(np.float32) + heads.offsets(cells[:, None])[:, 0]) / np.array([h, w], np.float32)
-    return np.concatenate([places, scores], axis=2)
+    found = np.zeros((n, KEYPOINTS, 3), np.float32)
+    _decode(*maps, *networks, hint_cells, expected is not None, found)
+    return found
 
 
 def load() -> None:
     """Compile the decoder, or read what was compiled before."""
-    decode_single(SparseHeads.empty(8, 8))
+    decode_single(Heads.empty(8, 8))
 
 
 @njit(cache=True, nogil=True)
-def _find(center, middles):  # type: ignore[no-untyped-def]
+def _decode(center, heatmap, features, regression, offset, hints, hinted, found):  # type: ignore[no-untyped-def]
+    middles = find(center)
+    cells = locate(heatmap, middles, values(features, middles, regression), hints, hinted)
+    write(heatmap, cells, offsets(features, cells, offset), found)
+
+
+@njit(cache=True, nogil=True)
+def find(center):  # type: ignore[no-untyped-def]
+    """The cell of each crop's person ``[n, 1, 2]``."""
+    middles = np.zeros((len(center), 1, 2), np.int64)
     for crop in range(len(center)):
         middles[crop, 0] = _middle(center[crop, :, :, 0])
+    return middles
 
 
 @njit(cache=True, nogil=True)
-def _place(heatmap, points, hints, hinted, cells, scores):  # type: ignore[no-untyped-def]
-    """Write the cell of each keypoint and what the heatmap says of it."""
+def locate(heatmap, middles, regression, hints, hinted):  # type: ignore[no-untyped-def]
+    """The cell of each keypoint ``[n, 1, 17, 2]``."""
+    cells = np.zeros((len(heatmap), 1, KEYPOINTS, 2), np.int64)
     for crop in range(len(heatmap)):
         for k in range(KEYPOINTS):
-            y, x = points[crop, k]
-            row, column = _locate(heatmap[crop], k, y, x, hints[crop, k, 0], hints[crop, k, 1], hinted)
-            cells[crop, k, 0], cells[crop, k, 1] = row, column
-            scores[crop, k, 0] = heatmap[crop, row, column, k]
+            y = np.float32(middles[crop, 0, 0]) + regression[crop, 0, 2 * k]
+            x = np.float32(middles[crop, 0, 1]) + regression[crop, 0, 2 * k + 1]
+            cells[crop, 0, k] = _locate(heatmap[crop], k, y, x, hints[crop, k, 0], hints[crop, k, 1], hinted)
+    return cells
+
+
+@njit(cache=True, nogil=True)
+def write(heatmap, cells, shifts, found):  # type: ignore[no-untyped-def]
+    """Write where each keypoint is in 0..1, and what the heatmap says of it."""
+    height, width = heatmap.shape[1:3]
+    for crop in range(len(heatmap)):
+        for k in range(KEYPOINTS):
+            row, column = cells[crop, 0, k]
+            found[crop, k, 0] = (np.float32(row) + shifts[crop, 0, k, 0]) / np.float32(height)
+            found[crop, k, 1] = (np.float32(column) + shifts[crop, 0, k, 1]) / np.float32(width)
+            found[crop, k, 2] = heatmap[crop, row, column, k]
 
 
 @njit(cache=True, nogil=True)

@@ -45,7 +45,7 @@ class Trunk:
     run: Any
     """``tf.function`` from uint8 ``[n, H, W, 3]`` to the map of each head, in the order of `_HEADS`."""
     features: Any
-    """``tf.function`` from the same to the maps of `SparseHeads`, by name."""
+    """``tf.function`` from the same to the maps of `Heads`, by name."""
     networks: dict[str, Network]
     """The other heads."""
 

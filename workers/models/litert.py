@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from schema.errors import ModelError
 from workers.core.decoder import decode
-from workers.core.heads import Network, SparseHeads
+from workers.core.heads import Heads, Network
 from workers.core.single_decoder import decode_single
 from workers.models.port import Floats, Pixels
 from workers.telemetry.measure import computing
@@ -51,11 +51,11 @@ class Trunk:
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
-class _Heads:
+class _Network:
     """A trunk, and the heads that are worked out from its features."""
 
     def __init__(self, trunk: Path, threads: int) -> None:
-        self._trunk = Trunk(trunk, SparseHeads._fields[:3], threads)
+        self._trunk = Trunk(trunk, Heads._fields[:3], threads)
         self._networks = read_networks(trunk.with_name(NETWORKS))
 
     @property
@@ -63,10 +63,10 @@ class _Heads:
         """Pixels of the trunk's square input, where it has one."""
         return self._trunk.side
 
-    def of(self, pictures: Pixels) -> SparseHeads:
+    def of(self, pictures: Pixels) -> Heads:
         """Those of ``pictures`` uint8 ``[n, H, W, 3]``."""
         center, heatmap, features = self._trunk.run(pictures)
-        return SparseHeads(center, heatmap, features, self._networks)
+        return Heads(center, heatmap, features, self._networks)
 
 
 def read_networks(path: Path) -> dict[str, Network]:
@@ -89,7 +89,7 @@ class LiteRTMultiPose:
     on_device = False
 
     def __init__(self, trunk: Path, *, batch: int | None, threads: int) -> None:
-        self._heads = _Heads(trunk, threads)
+        self._heads = _Network(trunk, threads)
         self._batch = batch or _DEFAULT_BATCH
 
     def batch(self, height: int, width: int) -> int:
@@ -106,7 +106,7 @@ class LiteRTMultiPose:
                 found.append(decode(heads, people))
         return np.concatenate(found)
 
-    def heads(self, pictures: Pixels) -> SparseHeads:
+    def heads(self, pictures: Pixels) -> Heads:
         """Heads of one call."""
         return self._heads.of(pictures)
 
@@ -117,7 +117,7 @@ class LiteRTSinglePose:
     on_device = False
 
     def __init__(self, trunk: Path, *, batch: int | None, threads: int) -> None:
-        self._heads = _Heads(trunk, threads)
+        self._heads = _Network(trunk, threads)
         self.batch = batch or _DEFAULT_BATCH
 
     @property

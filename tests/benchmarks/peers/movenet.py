@@ -12,8 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from workers.core.decoder import decode
-from workers.core.heads import WholeHeads
+from tests.support.whole_heads import WholeHeads, decode_whole
 from workers.core.letterbox import Letterbox
 from workers.core.poses import FramePoses, to_picture
 from workers.models.litert import LiteRTMultiPose, Trunk
@@ -93,7 +92,7 @@ class Detector:
         """The people of each of ``pictures``."""
         if self._whole:
             steps = [pictures[i : i + BATCH] for i in range(0, len(pictures), BATCH)]
-            found = np.concatenate([decode(WholeHeads(*self._whole.run(step)), MOST_PEOPLE) for step in steps])
+            found = np.concatenate([decode_whole(WholeHeads(*self._whole.run(step)), MOST_PEOPLE) for step in steps])
         else:
             assert self._sparse is not None
             found = self._sparse.detect(pictures, MOST_PEOPLE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from workers.core.heads import WholeHeads
+from tests.support.whole_heads import WholeHeads
 from workers.models.convert import cut_trunk, stock_signature
 
 
