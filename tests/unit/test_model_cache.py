@@ -1,4 +1,4 @@
-"""The cache of an image that has no TensorFlow."""
+"""The cache of models: what is whole, damaged or of an older layout, with TensorFlow and without."""
 
 import json
 
@@ -44,3 +44,10 @@ def test_tensorflow_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr(store, "find_spec", lambda _: None)
     with pytest.raises(ModelError, match="there is no TensorFlow: say litert"):
         store.backend(Settings(backend="tensorflow"))
+
+
+def test_files_of_another_layout_are_made_anew(models):
+    path = models / "singlepose-lightning" / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"layout": store._LAYOUT - 1}))
+    with pytest.raises(ModelError, match=r"is not in .*: run 'posefleet model pull'"):
+        store.identity("singlepose-lightning", models)
