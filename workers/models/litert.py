@@ -51,7 +51,7 @@ class Trunk:
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
-class _Network:
+class _Model:
     """A trunk, and the heads that are worked out from its features."""
 
     def __init__(self, trunk: Path, threads: int) -> None:
@@ -89,7 +89,7 @@ class LiteRTMultiPose:
     on_device = False
 
     def __init__(self, trunk: Path, *, batch: int | None, threads: int) -> None:
-        self._heads = _Network(trunk, threads)
+        self._heads = _Model(trunk, threads)
         self._batch = batch or _DEFAULT_BATCH
 
     def batch(self, height: int, width: int) -> int:
@@ -117,7 +117,7 @@ class LiteRTSinglePose:
     on_device = False
 
     def __init__(self, trunk: Path, *, batch: int | None, threads: int) -> None:
-        self._heads = _Network(trunk, threads)
+        self._heads = _Model(trunk, threads)
         self.batch = batch or _DEFAULT_BATCH
 
     @property
