@@ -56,7 +56,6 @@ class QoS(redis.QoS):  # type: ignore[misc]
                 settle()
             except self.channel.connection_errors as error:
                 lost = error
-                self.channel.pool.disconnect(inuse_connections=False)  # the others are as old
             else:
                 return
         log.warning("a message comes again, as Redis could not be told what became of it: %s", lost)
@@ -81,6 +80,23 @@ class Channel(redis.Channel):  # type: ignore[misc]
     """Notes deliveries so, and lets messages with the header `AHEAD` jump their queue."""
 
     QoS = QoS
+
+    @contextmanager
+    def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+        """A client. When its connection is lost the others are as old, and each would cost a timeout."""
+        try:
+            with super().conn_or_acquire(client) as connected:
+                yield connected
+        except self.connection_errors:
+            self._forget_connections()
+            raise
+
+    def _forget_connections(self) -> None:
+        """Use new ones from now on. One that waits for messages stays; kombu sees to those."""
+        self.pool.disconnect(inuse_connections=False)
+        asks = getattr(self.__dict__.get("client"), "connection", None)
+        if asks is not None and not self._in_poll:
+            asks.disconnect()
 
     def _put(self, queue: str, message: Any, **more: Any) -> None:
         if AHEAD not in (message.get("headers") or {}):

@@ -117,7 +117,7 @@ def send(app: Celery, task: str, messages: Sequence[Message], lane: str = "") ->
     except _AWAY as error:
         raise _not_taken(task, error) from error
     except AttributeError as error:
-        _connect_anew(app)
+        connect_anew(app)
         raise BrokerUnavailable(f"Redis took no message for {task}: the connection was lost") from error
 
 
@@ -138,8 +138,9 @@ def _not_taken(task: str, error: Exception) -> BrokerUnavailable:
     return BrokerUnavailable(f"Redis took no message for {task}: {why}")
 
 
-def _connect_anew(app: Celery) -> None:
-    """Give up the connection used last: lost at a bad moment, it leaves kombu with a channel that is closed."""
+def connect_anew(app: Celery) -> None:
+    """Give up the connection used last: lost at a bad moment, it leaves kombu with a channel that is closed; and when
+    others are lost it is as old, and would cost a timeout."""
     with app.producer_pool.acquire(block=True, timeout=_PATIENCE_S) as producer:
         producer.connection.collect()
 

@@ -31,7 +31,7 @@ def skip_or_fail(why: str) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Collect the fault matrix."""
-    config.pluginmanager.register(Table())
+    config.pluginmanager.register(Table(config.pluginmanager))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -14,6 +14,7 @@ from celery import Task
 from celery.exceptions import Reject, SoftTimeLimitExceeded
 
 from schema.errors import (
+    BrokerUnavailable,
     ConfigurationError,
     DeadLetter,
     DecoderDied,
@@ -31,7 +32,7 @@ from schema.failpoint import hit
 from schema.manifest import State
 from schema.messages import FrameBatch, JobReference, messages_of
 from schema.names import JobKeys
-from schema.queue import lane_of, send, step_of
+from schema.queue import connect_anew, lane_of, send, step_of
 from schema.settings import current
 from workers.telemetry import measure, meters, tracing
 
@@ -239,6 +240,8 @@ class FleetTask(Task):  # type: ignore[misc]
             )
             if stumbles > current().max_stumbles:
                 return DeadLetter(f"{self.step} {asked.unit} was tried {stumbles} times; {why}")
+            if isinstance(error, BrokerUnavailable):
+                connect_anew(self.app)
             again = self.retry(exc=error, countdown=delay, throw=False)
         except (TransientError, Reject):
             return self._back()

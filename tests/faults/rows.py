@@ -101,14 +101,22 @@ def line_of(item: pytest.Item, report: pytest.TestReport, figures: list[str]) ->
 
 
 class Table:
-    """Collects the lines, also of tests that ran in other processes, and prints them."""
+    """Collects the lines, also of tests that ran in other processes, and prints them.
 
-    def __init__(self) -> None:
+    A run of the whole matrix takes long, so it prints each as it comes, too.
+    """
+
+    def __init__(self, plugins: pytest.PytestPluginManager) -> None:
+        self._plugins = plugins
         self._lines: list[Line] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take a line out of a report."""
-        self._lines += [Line(**line) for name, line in report.user_properties if name == PROPERTY]
+        found = [Line(**line) for name, line in report.user_properties if name == PROPERTY]
+        self._lines += found
+        if ALL and (terminal := self._plugins.get_plugin("terminalreporter")):
+            for line in found:
+                terminal.write_line(f"\n{line}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table."""

@@ -101,9 +101,17 @@ def test_redis_hangs(ground: Ground, undisturbed, record: Record):
 
 
 @row(11, "half-open TCP")
-def test_connections_are_half_open(ground: Ground, undisturbed, record: Record):
-    """What is sent while the server still believes in a dead worker's last BRPOP is gone until the next sweep."""
+@pytest.mark.parametrize("at", ["rest", "the end of a task"])
+def test_connections_are_half_open(ground: Ground, undisturbed, record: Record, at: str):
+    """What is sent while the server still believes in a dead worker's last BRPOP is gone until the next sweep.
+
+    A worker at work does not ask for messages, and finds out by each of its connections in turn.
+    """
+    if at != "rest":
+        ground.failpoints("publish.after_manifest=sleep:1*1")
     ground.job().wait(WAIT_S)
+    if at == "rest":
+        time.sleep(1)
     ground.redis_proxy.half_open_all()
     watch = Stopwatch()
     swallowed = ground.job()

@@ -112,6 +112,26 @@ def test_a_message_is_settled_though_the_connection_is_stale(progress: Progress,
     assert progress.redis.llen("posefleet:stitch") == (settle == "requeue")
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_when_a_connection_is_lost_others_that_wait_for_nothing_are_let_go(
+    progress: Progress, redis_url: str, waits: bool
+):
+    with through_a_proxy(redis_url) as (proxy, channel):
+        asks = channel.client.connection = channel.async_pool.get_connection()
+        channel._in_poll = asks if waits else None
+        with channel.conn_or_acquire() as one, channel.conn_or_acquire() as other:
+            both = [each.connection_pool.get_connection() for each in (one, other)]
+        for connection in both:
+            channel.pool.release(connection)
+        proxy.half_open_all()
+        with pytest.raises(channel.connection_errors):
+            channel._size("stitch")
+        assert [each._sock for each in both] == [None, None]
+        assert (asks._sock is not None) == waits
+        assert channel._size("stitch") == 1
+        channel._in_poll = None
+
+
 @pytest.mark.parametrize("settle", ["ack", "requeue"])
 def test_what_cannot_be_settled_keeps_nobody_from_going_on_and_comes_again(
     progress: Progress, redis_url: str, settle: str

@@ -7,7 +7,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
 from producer import tasks as split
-from schema.errors import FleetBusy, PermanentError, SourceChanged, SourceMissing, StorageUnavailable
+from schema.errors import BrokerUnavailable, FleetBusy, PermanentError, SourceChanged, SourceMissing, StorageUnavailable
 from schema.manifest import Manifest, State
 from schema.messages import FrameBatch, JobReference, ModelIdentity, Source, VideoJob
 from schema.names import TASK_STITCH, JobKeys, LedgerKeys, ProgressKeys
@@ -83,6 +83,16 @@ def test_a_transient_error_is_tried_again_and_is_no_attempt(fakes, monkeypatch):
     assert attempts(redis) == 1
     assert redis.done(JOB.job_id, "infer") == {BATCH.unit}
     assert sent == []
+
+
+@pytest.mark.parametrize(("error", "anew"), [(BrokerUnavailable("timed out"), 1), (StorageUnavailable("away"), 0)])
+def test_who_lost_redis_sends_the_message_again_on_a_new_connection(error, anew, fakes, monkeypatch):
+    fakes(error)
+    seen = []
+    monkeypatch.setattr(base, "connect_anew", seen.append)
+    monkeypatch.setattr("workers.stages.infer.infer", lambda **_: "key")
+    assert infer.apply(args=[BATCH.to_message()]).get() == "key"
+    assert seen == [infer.app] * anew
 
 
 def test_the_last_batch_of_a_step_sends_what_follows(fakes, monkeypatch):
