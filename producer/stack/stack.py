@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -147,7 +148,7 @@ class Stack:
         for worker in started[:2]:
             self._await_worker(worker, cores)
         url, (user, _, password) = self.addresses.flower_url, self.addresses.flower_auth.partition(":")
-        started[2].wait_until(lambda: _healthy(f"{url}/healthcheck"), _START_S)
+        started[2].wait_until(lambda: _hears_workers(self.addresses, len(started[:2])), _START_S)
         started[4].wait_until(lambda: _healthy(f"{self.addresses.api_url}/readyz"), _START_S)
         self._report(f"workers {cores} for infer, {cores} for plan, stitch, render, publish")
         self._report(f"Flower  {url}  user {user}, password {password}")
@@ -292,6 +293,15 @@ def _ready(store: S3Store) -> bool:
 def _healthy(url: str) -> bool:
     with suppress(OSError), urllib.request.urlopen(url, timeout=1) as answer:
         return bool(answer.status == 200)
+    return False
+
+
+def _hears_workers(addresses: Addresses, count: int) -> bool:
+    """Whether Flower has heard of so many workers. It answers before it listens, and what it misses is not repeated."""
+    request = urllib.request.Request(f"{addresses.flower_url}/api/workers?status=1")
+    request.add_header("Authorization", f"Basic {b64encode(addresses.flower_auth.encode()).decode()}")
+    with suppress(OSError), urllib.request.urlopen(request, timeout=1) as answer:
+        return sum(map(bool, json.load(answer).values())) >= count
     return False
 
 
