@@ -4,7 +4,6 @@ import logging
 import os
 import random
 import time
-import traceback
 from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -34,6 +33,7 @@ from schema.messages import FrameBatch, JobReference, messages_of
 from schema.names import JobKeys
 from schema.queue import connect_anew, lane_of, send, step_of
 from schema.settings import current
+from workers.origin import origin
 from workers.telemetry import measure, meters, tracing
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ class FleetTask(Task):  # type: ignore[misc]
             return self._attempted(asked)
         except (TransientError, SoftTimeLimitExceeded, DecoderDied) as error:
             again = self._again(asked, error)
-            # Large results break Celery while it reconnects, so what goes back has no traceback.
-            raise again from (None if isinstance(again, Reject) else error)
+            # Large results break Celery while it reconnects, so what comes again has no traceback; its record has one.
+            raise again from (error if isinstance(again, DeadLetter) else None)
 
     def _attempted(self, asked: Any) -> Any:
         """Run the task; a job that has ended or is gone has nothing more to be done."""
@@ -233,7 +233,7 @@ class FleetTask(Task):  # type: ignore[misc]
         delay = self._back_off()
         said = f"{type(error).__name__}: {error}".rstrip(": ")
         why = f"the last time: {said}, on {self._worker()}"
-        note = f"{why}\n{traceback.format_exc()[-_LONGEST_TRACE:]}"
+        note = f"{why}\n{origin(error)[-_LONGEST_TRACE:]}"
         try:
             stumbles = progress().put_back(
                 asked.job_id, self.step, asked.unit, delay, note, stumbled=stumbled, lane=self._lane()
