@@ -1,5 +1,6 @@
 """People of a whole video on disk, while nobody knows yet which tracks they belong to."""
 
+from array import array
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,14 +16,14 @@ _ROWS_AT_ONCE = 8192
 
 
 class Spool:
-    """Appends frame after frame, then reads any range of frames. Only 16 bytes per frame stay in memory."""
+    """Appends frame after frame, then reads any range of frames. Of a frame 16 bytes stay in memory."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w+b")
         self._waiting: list[NDArray[np.void]] = []
         self._rows = 0
-        self._first_rows: list[int] = [0]
-        self._times: list[float] = []
+        self._first_rows = array("q", [0])
+        self._times = array("d")
 
     def __enter__(self) -> Self:
         return self

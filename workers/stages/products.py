@@ -60,7 +60,7 @@ class Products:
 def make(frames: Iterable[Frame], about: About, options: Options, folder: Path) -> Products:
     """Track ``frames`` and write all files that ``options`` ask for into ``folder``.
 
-    Formats of many files become folders.  Memory does not grow with the video, but for 16 bytes per frame and a few
+    Formats of many files become folders.  Memory does not grow with the video, but for 32 bytes per frame and a few
     hundred per track.
     """
     rules = TrackingRules.of(options)
