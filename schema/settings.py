@@ -1,6 +1,5 @@
 """All settings, read from the environment in one place. Units stand in the names."""
 
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -10,16 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schema.errors import ConfigurationError
-
-
-def _folder(variable: str, fallback: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / fallback) / "posefleet"
-
-
-def cache_folder() -> Path:
-    """The cache folder as the environment names it, before anything else is read from there."""
-    named = os.environ.get("POSEFLEET_CACHE_DIR")
-    return Path(named) if named else _folder("XDG_CACHE_HOME", ".cache")
+from schema.folders import cache_folder, data_folder
 
 
 class Settings(BaseSettings):
@@ -86,12 +76,8 @@ class Settings(BaseSettings):
         None, repr=False, description="user:password of the local stack's Flower; none: made up once"
     )
     soft_shutdown_s: float = Field(20.0, ge=0, description="time for running tasks after SIGTERM")
-    cache_dir: Path = Field(
-        default_factory=lambda: _folder("XDG_CACHE_HOME", ".cache"), description="models and compiled code"
-    )
-    data_dir: Path = Field(
-        default_factory=lambda: _folder("XDG_DATA_HOME", ".local/share"), description="data of the local stack"
-    )
+    cache_dir: Path = Field(default_factory=cache_folder, description="models and compiled code")
+    data_dir: Path = Field(default_factory=data_folder, description="data of the local stack")
     max_source_gb: float = Field(1000.0, gt=0, description="largest source in GB")
     max_pixels: int = Field(67_108_864, ge=1024, description="most pixels of a frame or picture")
     max_frames: int = Field(10_000_000, ge=1, description="most frames of a video")

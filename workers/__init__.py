@@ -6,7 +6,7 @@ SVT-AV1 is told to report errors only.
 
 import os
 
-from schema.settings import cache_folder
+from schema.folders import cache_folder
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "compiled"))
 os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))

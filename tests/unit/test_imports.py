@@ -25,3 +25,7 @@ def test_the_command_line_loads_neither_tensorflow_nor_a_model_backend():
 
 def test_a_cpu_worker_infers_without_tensorflow():
     assert "tensorflow" not in loaded_by("import workers.models.litert, workers.stages.infer, workers.models.loaded")
+
+
+def test_the_process_that_reads_sources_loads_no_settings():
+    assert "pydantic_settings" not in loaded_by("import workers.media.jail.child")
