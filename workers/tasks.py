@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_init, worker_process_init, worker_ready
 
 from schema.errors import JobEnded
 from schema.messages import FrameBatch, JobReference, VideoJob
@@ -18,6 +18,7 @@ from schema.names import TASK_INFER, TASK_PUBLISH, TASK_RENDER, TASK_STITCH, WHO
 from schema.plan import Plan
 from schema.settings import current
 from workers.app import app
+from workers.garbage import settle
 from workers.ready import BEAT_S, CONSUMING, beat_for_processes, touch
 from workers.task import FleetTask, progress, store, watch
 from workers.work import clear_work, work_folder
@@ -161,6 +162,12 @@ _LOOK_S = 0.5
 """Celery looks every five seconds: the pipe that would tell it at once stays open in other processes."""
 
 
+@worker_init.connect
+def settle_first(**_: object) -> None:
+    """What the worker itself has loaded lasts, before it connects."""
+    settle()
+
+
 @worker_process_init.connect
 def warm_up(**_: object) -> None:
     """Load the model before a process takes a message, and meanwhile what the first message needs last."""
@@ -183,6 +190,7 @@ def _load_the_rest() -> None:
             import_module(f"workers.stages.{name}")
         import_module("workers.stages.tracking").load()
     import_module("workers.media.jail.calls").warm()
+    settle()
     touch(f"warm-{os.getpid()}")
 
 
