@@ -8,6 +8,7 @@ import pytest
 
 from schema.messages import ModelIdentity
 from tests.faults.ground import Ground
+from tests.faults.oracle import ledger
 from tests.faults.rows import ALL, PROPERTY, SEEDS, Record, line_of
 from tests.support.media import CLIP, beginning
 
@@ -50,8 +51,8 @@ def whole_ground(model: ModelIdentity, tmp_path_factory: pytest.TempPathFactory)
 def ground(whole_ground: Ground, seed: int) -> Iterator[Ground]:
     """The fleet at rest: the usual workers, no faults."""
     whole_ground.usual()
-    if whole_ground.outstanding():
-        whole_ground.redis.flushall()  # what a row has left that failed
+    if whole_ground.outstanding() or ledger(whole_ground):
+        whole_ground.forget()  # what a row has left that failed
     whole_ground.seed = seed
     for proxy in (whole_ground.redis_proxy, whole_ground.s3_proxy):
         proxy.random.seed(seed)

@@ -27,6 +27,7 @@ from schema.names import (
     QUEUE_STITCH,
     STEP_QUEUES,
     JobKeys,
+    LedgerKeys,
     lanes_of,
 )
 from schema.options import Options
@@ -252,6 +253,12 @@ class Ground:
         if not self.server.child.running:
             self.server.start()
         self.server.go_on()
+
+    def forget(self) -> None:
+        """End all jobs, and take what is left of them out of Redis."""
+        for job_id in self.redis.zrange(LedgerKeys.open, 0, -1):
+            self.fleet.cancel(str(job_id))
+        self.redis.flushall()
 
     def gone(self, name: str) -> bool:
         """Whether a worker has ended."""

@@ -122,8 +122,9 @@ def per_second(ground: Ground, job: Job) -> float:
 
 @row(4, "kill storm: a random one of 3 workers every 1–4 s for 60 s", patience_s=900)
 def test_a_kill_storm(ground: Ground, seed: int, record: Record, looped: str):
+    """Whoever is killed between taking a message and noting it takes it along: only the sweeper brings it back."""
     names = ("infer-1", "infer-2", "infer-3")
-    ground.usual(*names, "other")
+    ground.usual(*names, "other", "sweeper")
     ground.failpoints("infer.before_put=sleep:0.5")
     calm = ground.job(batch_frames=1, uri=looped)
     watch = Stopwatch()
@@ -145,7 +146,7 @@ def test_a_kill_storm(ground: Ground, seed: int, record: Record, looped: str):
     record.at_most("redone of 240", ground.redone(job), 24)
     record.seconds("took", watch.seconds, 2 * undisturbed_s)
     record.about(f"undisturbed {undisturbed_s:.0f} s")
-    ground.usual(*names, "other")
+    ground.usual(*names, "other", "sweeper")
     check(ground, [job], calm.tracks())
     record.verdict()
 
