@@ -9,8 +9,10 @@ def origin(error: BaseException) -> str:
     Python keeps each file that it reads such lines from: 22,000 lines of those that an error of Redis passes through.
     """
     parts: list[str] = []
+    told: set[int] = set()  # causes may go round in circles
     link: BaseException | None = error
-    while link is not None:
+    while link is not None and id(link) not in told:
+        told.add(id(link))
         places = [
             f'  File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
             for frame, line in walk_tb(link.__traceback__)

@@ -148,7 +148,7 @@ class Stack:
         for worker in started[:2]:
             self._await_worker(worker, cores)
         url, (user, _, password) = self.addresses.flower_url, self.addresses.flower_auth.partition(":")
-        started[2].wait_until(lambda: _hears_workers(self.addresses, len(started[:2])), _START_S)
+        started[2].wait_until(lambda: _hears_workers(self.addresses, 2), _START_S)
         started[4].wait_until(lambda: _healthy(f"{self.addresses.api_url}/readyz"), _START_S)
         self._report(f"workers {cores} for infer, {cores} for plan, stitch, render, publish")
         self._report(f"Flower  {url}  user {user}, password {password}")

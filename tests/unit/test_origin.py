@@ -34,6 +34,12 @@ def test_a_cause_that_is_hidden_is_not_told():
     assert "JSONDecodeError" not in origin(caught(cause=False))
 
 
+def test_causes_that_go_round_in_circles_are_told_once():
+    first, second = ValueError("first"), RuntimeError("second")
+    first.__cause__, second.__context__ = second, first
+    assert origin(first) == "RuntimeError: second\nwhich led to\nValueError: first"
+
+
 def test_no_source_is_read(monkeypatch):
     read: list[Any] = []
     monkeypatch.setattr(linecache, "getlines", lambda *asked: read.append(asked) or [])
