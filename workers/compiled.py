@@ -35,7 +35,7 @@ def main() -> None:
         import_module(name)
     for name in ("workers.core.decoder", "workers.core.single_decoder", "workers.stages.tracking"):
         import_module(name).load()
-    import_module("workers.task").store()
+    import_module("workers.held").store()
     import_module("workers.media.jail.calls").warm()
 
 

@@ -11,10 +11,10 @@ from celery.worker.state import active_requests, maybe_shutdown
 from redis.exceptions import OutOfMemoryError
 
 from schema import broker
+from workers import held
 from workers.ready import beat
 from workers.requests import note_put_back
 from workers.storage.outage import Outage
-from workers.task import progress
 
 log = logging.getLogger("posefleet")
 
@@ -37,7 +37,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.connection_errors = (*self.connection_errors, OutOfMemoryError)  # type: ignore[has-type]
-        self._room = Outage("Redis", progress().ping)
+        self._room = Outage("Redis", held.progress().ping)
         self._tells_at = 0.0
         self._ticks: set[Any] = set()
         broker.hold_fewer_by(self._missing)
@@ -92,7 +92,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         }
         connected = conn.ensure_connection(tell, None, callback=_go_on, **pauses)
         if not self.first_connection_attempt:  # type: ignore[has-type]
-            progress().reconnect()
+            held.progress().reconnect()
         if away:
             log.warning("Redis answers again after %.0f s", time.monotonic() - away[0])
         while self._room.wait(_LONGEST_PAUSE_S) and self._room.lasts:

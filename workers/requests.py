@@ -13,8 +13,9 @@ from schema.broker import AHEAD
 from schema.errors import TransientError
 from schema.names import HIGH, queue_name
 from schema.queue import lane_of, unit_of
+from workers import held
 from workers.ready import unready
-from workers.task import DEVICE_LOST, progress
+from workers.task import DEVICE_LOST
 
 log = logging.getLogger("posefleet")
 
@@ -60,7 +61,7 @@ def note_put_back(request: Request, why: str, stumbled: bool | None) -> None:
     step, job_id, unit = unit_of(request.id)
     with suppress(TransientError):
         lane = lane_of(request.delivery_info)
-        progress().put_back(job_id, step, unit, 0.0, why, stumbled=stumbled, lane=lane)
+        held.progress().put_back(job_id, step, unit, 0.0, why, stumbled=stumbled, lane=lane)
 
 
 class FleetRequest(Request):  # type: ignore[misc]

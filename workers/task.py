@@ -1,25 +1,19 @@
-"""What all tasks share: turns, attempts, retries by class of error, what a failure does to the job, a log line."""
+"""What all tasks share: turns, attempts, what a failure does to the job, a log line."""
 
 import logging
 import os
-import random
 import time
 from contextlib import suppress
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
-from celery import Task
-from celery.exceptions import Reject, SoftTimeLimitExceeded
+from celery.exceptions import SoftTimeLimitExceeded
 
 from schema.errors import (
-    BrokerUnavailable,
     ConfigurationError,
     DeadLetter,
     DecoderDied,
     DeviceLost,
-    DiskFull,
-    FleetBusy,
     JobEnded,
     MessageError,
     ModelError,
@@ -31,68 +25,21 @@ from schema.failpoint import hit
 from schema.manifest import State
 from schema.messages import FrameBatch, JobReference, messages_of
 from schema.names import JobKeys
-from schema.queue import connect_anew, lane_of, send, step_of
+from schema.queue import send, step_of
 from schema.settings import current
-from workers.origin import origin
+from workers import held
+from workers.retries import RetryingTask
 from workers.telemetry import measure, meters, tracing
 
-if TYPE_CHECKING:
-    from workers.storage.outage import Outage
-    from workers.storage.port import ObjectStore
-    from workers.storage.progress import Progress
-    from workers.watch import Watch
-
-_BACK = "goes back on the queue: a server is away"
-
 log = logging.getLogger("posefleet")
-logging.getLogger("celery.app.trace").addFilter(lambda record: _BACK not in record.getMessage())
 
 DEVICE_LOST = 71
 """Exit status of a process without its device: EX_OSERR."""
-_LONGEST_WAIT_S = 60
-_LONGEST_TRACE = 4000
 #: Errors of one batch that no other batch of the job can do better with.
 _ENDS_THE_JOB = (SourceChanged, SourceMissing, ModelError, ConfigurationError)
 
 
-@cache
-def store() -> "ObjectStore":
-    """This process's object store."""
-    from workers.storage.s3 import S3Store
-
-    return S3Store(current())
-
-
-@cache
-def progress() -> "Progress":
-    """This process's view of the progress in Redis."""
-    from workers.storage.progress import Progress
-
-    return Progress(current().redis_url)
-
-
-@cache
-def watch() -> "Watch":
-    """What stops this process's task when its job ends."""
-    from workers.watch import Watch
-
-    return Watch(progress())
-
-
-@cache
-def outages() -> "tuple[Outage, ...]":
-    """The servers that a task can wait for."""
-    from workers.storage.outage import Outage
-
-    return Outage("Redis", progress().ping), Outage("object storage", partial(store().head, "ready"))
-
-
-def _patience_s() -> float:
-    """How long a task waits for what it lacks, before its message goes back."""
-    return min(current().patience_s, current().task_soft_limit_s / 3)
-
-
-class FleetTask(Task):  # type: ignore[misc]
+class FleetTask(RetryingTask):
     """Base of all tasks. Each takes one message and returns a small key.
 
     What passes is tried again: a transient error is no attempt of the batch, and none counts while a server is away;
@@ -102,11 +49,7 @@ class FleetTask(Task):  # type: ignore[misc]
 
     abstract = True
     Request = "workers.requests:FleetRequest"
-    max_retries = None
-    default_retry_delay = 0
-    """A batch whose process was lost is tried again at once; Celery would wait three minutes."""
     message_type: ClassVar[type[JobReference] | type[FrameBatch]] = JobReference
-    step: ClassVar[str] = ""
     following: ClassVar[str] = ""
     """Task that follows a step of batches."""
 
@@ -121,7 +64,7 @@ class FleetTask(Task):  # type: ignore[misc]
         try:
             return self._attempted(asked)
         except (TransientError, SoftTimeLimitExceeded, DecoderDied) as error:
-            again = self._again(asked, error)
+            again = self.again(asked, error)
             # Large results break Celery while it reconnects, so what comes again has no traceback; its record has one.
             raise again from (error if isinstance(again, DeadLetter) else None)
 
@@ -134,7 +77,7 @@ class FleetTask(Task):  # type: ignore[misc]
         except DeviceLost as error:
             self._abandon(asked, error)
         except SourceMissing:
-            if store().head(JobKeys(asked.job_id).job) is not None:
+            if held.store().head(JobKeys(asked.job_id).job) is not None:
                 raise
             self._leave(asked)
 
@@ -143,7 +86,7 @@ class FleetTask(Task):  # type: ignore[misc]
         log.critical("%s job=%s unit=%s: this process ends: %s", self.step, asked.job_id, asked.unit, error)
         with suppress(TransientError):
             why = f"the last time: {error}, on {self._worker()}"
-            progress().put_back(asked.job_id, self.step, asked.unit, 0.0, why, stumbled=None, lane=self._lane())
+            held.progress().put_back(asked.job_id, self.step, asked.unit, 0.0, why, stumbled=None, lane=self._lane())
         logging.shutdown()
         os._exit(DEVICE_LOST)
 
@@ -152,11 +95,11 @@ class FleetTask(Task):  # type: ignore[misc]
         if (attempt := self._turn(asked)) is None:
             return None
         if attempt > current().max_attempts:
-            note = progress().note(asked.job_id, self.step, asked.unit) or "its process was lost each time"
+            note = held.progress().note(asked.job_id, self.step, asked.unit) or "its process was lost each time"
             last = note.splitlines()[0]
             raise DeadLetter(f"{self.step} {asked.unit} was started {attempt - 1} times without an end; {last}")
         measure.now().attempt = attempt
-        with watch().over(asked.job_id):
+        with held.watch().over(asked.job_id):
             result = self.run(asked)
         took = time.monotonic() - began
         log.info(
@@ -165,15 +108,12 @@ class FleetTask(Task):  # type: ignore[misc]
         self._count("done")
         return result
 
-    def _count(self, outcome: str) -> None:
-        measure.note(meters.TASKS, 1, self.step, outcome)
-
     def _turn(self, asked: Any) -> int | None:
         """Number of this attempt; none when there is nothing to do."""
         redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
         if redelivered:
             measure.note(meters.REDELIVERIES, 1, self.step)
-        start = progress().start(
+        start = held.progress().start(
             asked.job_id,
             self.step,
             asked.unit,
@@ -191,75 +131,6 @@ class FleetTask(Task):  # type: ignore[misc]
     def _limit_s(self) -> float:
         """After this nobody works on a unit any more."""
         return float(self.time_limit or current().task_limit_s)
-
-    def _again(self, asked: Any, error: BaseException) -> Any:
-        """What to raise for an error that may pass; the time limit may come meanwhile."""
-        try:
-            return self._answer_to(asked, error)
-        except SoftTimeLimitExceeded as limit:
-            return self._later(asked, limit, stumbled=None)
-
-    def _answer_to(self, asked: Any, error: BaseException) -> Any:
-        if isinstance(error, SoftTimeLimitExceeded | DecoderDied):
-            return self._later(asked, error, stumbled=None)
-        if isinstance(error, FleetBusy):
-            return self._later(asked, error, stumbled=False)
-        if isinstance(error, DiskFull):  # who has room should be the next to try
-            with suppress(SoftTimeLimitExceeded):
-                time.sleep(_patience_s())
-        return self._after_outage(asked, error)
-
-    def _after_outage(self, asked: Any, error: BaseException) -> Any:
-        """Wait while a server is away, within the time that a task has; what to raise then.
-
-        Who waits holds one message and lets the others lie.  If the server stays away, the message goes back.
-        """
-        away = True
-        with suppress(SoftTimeLimitExceeded):
-            away = max(outage.wait(_patience_s()) for outage in outages())
-        if not any(outage.lasts for outage in outages()):
-            return self._later(asked, error, stumbled=not away)
-        with suppress(TransientError):
-            progress().put_back(asked.job_id, self.step, asked.unit, 0.0, str(error), stumbled=False, lane=self._lane())
-        return self._back()
-
-    def _back(self) -> Reject:
-        """What puts the message back."""
-        self._count("returned")
-        return Reject(_BACK, requeue=True)
-
-    def _later(self, asked: Any, error: BaseException, *, stumbled: bool | None) -> Any:
-        """Send the message again for later; what to raise."""
-        delay = self._back_off()
-        said = f"{type(error).__name__}: {error}".rstrip(": ")
-        why = f"the last time: {said}, on {self._worker()}"
-        note = f"{why}\n{origin(error)[-_LONGEST_TRACE:]}"
-        try:
-            stumbles = progress().put_back(
-                asked.job_id, self.step, asked.unit, delay, note, stumbled=stumbled, lane=self._lane()
-            )
-            if stumbles > current().max_stumbles:
-                return DeadLetter(f"{self.step} {asked.unit} was tried {stumbles} times; {why}")
-            if isinstance(error, BrokerUnavailable):
-                connect_anew(self.app)
-            again = self.retry(exc=error, countdown=delay, throw=False)
-        except (TransientError, Reject):
-            return self._back()
-        self._count("retried")
-        measure.note(meters.RETRIES, 1, self.step, getattr(error, "reason", "time_limit"))
-        return again
-
-    def _back_off(self) -> float:
-        """Seconds to wait: exponential with full jitter."""
-        longest = min(_LONGEST_WAIT_S, current().retry_backoff_s * 2 ** min(self.request.retries, 10))
-        return random.uniform(0, longest)
-
-    def _lane(self) -> str:
-        """What follows a message goes on in its lane."""
-        return lane_of(self.request.delivery_info)
-
-    def _worker(self) -> str:
-        return getattr(self.request, "hostname", "") or "this process"
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Make a dead letter of a batch, or end the job."""
@@ -279,20 +150,20 @@ class FleetTask(Task):  # type: ignore[misc]
 
     def go_on(self, task: str, job_id: str, units: list[str]) -> None:
         """Send what follows."""
-        progress().announce(job_id, step_of(task), units, lane=self._lane())
+        held.progress().announce(job_id, step_of(task), units, lane=self._lane())
         send(self.app, task, messages_of(job_id, units), self._lane())
 
     def finish(self, batch: FrameBatch, units: int) -> None:
         """Mark a batch as done; the last one of its step sends what follows."""
         follows = step_of(self.following)
         lane, spent = self._lane(), measure.done()
-        if progress().finish(batch.job_id, self.step, batch.unit, units, follows, lane=lane, spent=spent):
+        if held.progress().finish(batch.job_id, self.step, batch.unit, units, follows, lane=lane, spent=spent):
             hit(f"{self.step}.after_claim", f"{batch.job_id}/{batch.unit}")
             send(self.app, self.following, [JobReference(job_id=batch.job_id)], self._lane())
 
     def finish_step(self, reference: JobReference) -> None:
         """Note the end of a step of the whole job."""
-        progress().finish(reference.job_id, self.step, reference.unit, 1, spent=measure.done())
+        held.progress().finish(reference.job_id, self.step, reference.unit, 1, spent=measure.done())
 
     def _bury(self, batch: FrameBatch, exc: BaseException, trace: str) -> None:
         from workers.stages.dead import bury
@@ -302,9 +173,9 @@ class FleetTask(Task):  # type: ignore[misc]
         self._count("dead")
         measure.note(meters.DEAD_LETTERS, 1, self.step)
         with suppress(TransientError):
-            trace = f"{progress().note(batch.job_id, self.step, batch.unit)}\n\n{trace}".lstrip()
-        bury(store=store(), step=self.step, batch=batch, error=exc, trace=trace, worker=self._worker())
-        plan = read_plan(store(), batch.job_id)
+            trace = f"{held.progress().note(batch.job_id, self.step, batch.unit)}\n\n{trace}".lstrip()
+        bury(store=held.store(), step=self.step, batch=batch, error=exc, trace=trace, worker=self._worker())
+        plan = read_plan(held.store(), batch.job_id)
         with suppress(JobEnded):
             self.finish(batch, len(plan.ranges))
 
@@ -313,7 +184,7 @@ class FleetTask(Task):  # type: ignore[misc]
 
         log.error("%s job=%s failed: %s", self.step, job_id, exc)
         self._count("failed")
-        end_early(store=store(), job=read_job(store(), job_id), state=State.FAILED, error=failure(exc))
+        end_early(store=held.store(), job=read_job(held.store(), job_id), state=State.FAILED, error=failure(exc))
         self.tell_ended(job_id)
 
     def tell_ended(self, job_id: str) -> None:
@@ -321,7 +192,7 @@ class FleetTask(Task):  # type: ignore[misc]
         from workers.storage.catalog import Catalog
         from workers.storage.ends import tell_ended
 
-        tell_ended(store(), progress(), Catalog(progress().redis), job_id)
+        tell_ended(held.store(), held.progress(), Catalog(held.progress().redis), job_id)
 
     def _leave(self, asked: Any) -> None:
         """Clear up after a task whose job has ended, or was deleted."""
@@ -330,5 +201,5 @@ class FleetTask(Task):  # type: ignore[misc]
         log.info("%s job=%s unit=%s stopped: the job has ended", self.step, asked.job_id, asked.unit)
         self._count("stopped")
         with suppress(TransientError):
-            progress().leave(asked.job_id, self.step, asked.unit)
-        tidy(store(), asked.job_id)
+            held.progress().leave(asked.job_id, self.step, asked.unit)
+        tidy(held.store(), asked.job_id)

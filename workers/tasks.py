@@ -17,10 +17,11 @@ from schema.messages import FrameBatch, JobReference, VideoJob
 from schema.names import TASK_INFER, TASK_PUBLISH, TASK_RENDER, TASK_STITCH, WHOLE
 from schema.plan import Plan
 from schema.settings import current
+from workers import held
 from workers.app import app
 from workers.garbage import settle
 from workers.ready import BEAT_S, CONSUMING, beat_for_processes, touch
-from workers.task import FleetTask, progress, store, watch
+from workers.task import FleetTask
 from workers.work import clear_work, work_folder
 
 
@@ -67,20 +68,20 @@ def infer(self: InferTask, batch: FrameBatch) -> str | None:
     from workers.storage import known
     from workers.storage.records import ended
 
-    if ended(store(), batch.job_id):
+    if ended(held.store(), batch.job_id):
         return None
-    job, plan = known.job(store(), batch.job_id), known.plan(store(), batch.job_id)
+    job, plan = known.job(held.store(), batch.job_id), known.plan(held.store(), batch.job_id)
     wanted = plan.range_of(batch.start, batch.stop)
-    if (adopted := again.adopt(store(), job, wanted)) is not None:
+    if (adopted := again.adopt(held.store(), job, wanted)) is not None:
         key = adopted
     elif job.pictures:
         from workers.stages import pictures
 
-        key = pictures.infer(store=store(), load_engine=engine_for, job=job, wanted=wanted)
+        key = pictures.infer(store=held.store(), load_engine=engine_for, job=job, wanted=wanted)
     else:
         from workers.stages import infer as videos
 
-        key = videos.infer(store=store(), load_engine=engine_for, job=job, plan=plan, wanted=wanted)
+        key = videos.infer(store=held.store(), load_engine=engine_for, job=job, plan=plan, wanted=wanted)
     self.finish(batch, len(plan.ranges))
     return key
 
@@ -93,12 +94,12 @@ def stitch(self: StitchTask, reference: JobReference) -> str | None:
     from workers.storage import known
     from workers.storage.records import ended
 
-    if ended(store(), reference.job_id):
+    if ended(held.store(), reference.job_id):
         return None
-    job, plan = known.job(store(), reference.job_id), known.plan(store(), reference.job_id)
+    job, plan = known.job(held.store(), reference.job_id), known.plan(held.store(), reference.job_id)
     stage = pictures.collect if job.pictures else videos.stitch
     with work_folder() as work:
-        stage(store=store(), job=job, plan=plan, work=Path(work))
+        stage(store=held.store(), job=job, plan=plan, work=Path(work))
     self.finish_step(reference)
     self.go_on_with(job, plan)
     return reference.job_id
@@ -110,21 +111,21 @@ def render(self: RenderTask, batch: FrameBatch) -> str | None:
     from workers.storage import known
     from workers.storage.records import ended
 
-    if ended(store(), batch.job_id):
+    if ended(held.store(), batch.job_id):
         return None
-    job, plan = known.job(store(), batch.job_id), known.plan(store(), batch.job_id)
-    stitched = known.stitched(store(), batch.job_id)
+    job, plan = known.job(held.store(), batch.job_id), known.plan(held.store(), batch.job_id)
+    stitched = known.stitched(held.store(), batch.job_id)
     wanted = plan.range_of(batch.start, batch.stop)
     with work_folder() as work:
         if job.pictures:
             from workers.stages import pictures
 
-            key = pictures.draw(store=store(), job=job, wanted=wanted, work=Path(work))
+            key = pictures.draw(store=held.store(), job=job, wanted=wanted, work=Path(work))
         else:
             from workers.stages import render as videos
 
             nvenc = current().nvenc
-            key = videos.render(store=store(), job=job, plan=plan, stitched=stitched, wanted=wanted, nvenc=nvenc)
+            key = videos.render(store=held.store(), job=job, plan=plan, stitched=stitched, wanted=wanted, nvenc=nvenc)
     self.finish(batch, len(plan.ranges))
     return key
 
@@ -136,21 +137,21 @@ def publish(self: PublishTask, reference: JobReference) -> str | None:
     from workers.storage import known
     from workers.storage.records import ended
 
-    if ended(store(), reference.job_id):
+    if ended(held.store(), reference.job_id):
         self.tell_ended(reference.job_id)  # whoever wrote the manifest may have died of it
         return None
-    job, plan = known.job(store(), reference.job_id), known.plan(store(), reference.job_id)
-    stitched = known.stitched(store(), reference.job_id)
-    steps = progress().steps(reference.job_id, stitched.frames)
+    job, plan = known.job(held.store(), reference.job_id), known.plan(held.store(), reference.job_id)
+    stitched = known.stitched(held.store(), reference.job_id)
+    steps = held.progress().steps(reference.job_id, stitched.frames)
     with work_folder() as work:
         key = stage.publish(
-            store=store(),
+            store=held.store(),
             job=job,
             plan=plan,
             stitched=stitched,
             steps=steps,
             work=Path(work),
-            ending=watch().rest,
+            ending=held.watch().rest,
         )
     with suppress(JobEnded):
         self.finish_step(reference)
@@ -181,8 +182,8 @@ def warm_up(**_: object) -> None:
 
 
 def _load_the_rest() -> None:
-    store()
-    progress()
+    held.store()
+    held.progress()
     if current().warm_model:
         import_module("workers.core.decoder").load()
     else:

@@ -16,6 +16,7 @@ from schema.settings import current
 from tests.support.memory import Memory
 from tests.support.waiting import until
 from tests.unit.test_stitch import plan_of
+from workers import held
 from workers import task as base
 from workers.storage import known
 from workers.storage.progress import Progress
@@ -60,16 +61,15 @@ def fakes(watched, monkeypatch):
 
     def use(*failures):
         store = Store(*failures)
-        monkeypatch.setattr("workers.tasks.store", lambda: store)
-        monkeypatch.setattr(base, "store", lambda: store)
-        base.outages.cache_clear()
+        monkeypatch.setattr(held, "store", lambda: store)
+        held.outages.cache_clear()
         return store, progress, sent
 
-    monkeypatch.setattr(base, "progress", lambda: progress)
-    monkeypatch.setattr(base, "watch", lambda: watch)
+    monkeypatch.setattr(held, "progress", lambda: progress)
+    monkeypatch.setattr(held, "watch", lambda: watch)
     monkeypatch.setattr(base, "send", lambda _, *messages: sent.append(messages))
     yield use
-    base.outages.cache_clear()
+    held.outages.cache_clear()
 
 
 def attempts(progress, step="infer", unit=BATCH.unit):
@@ -89,7 +89,7 @@ def test_a_transient_error_is_tried_again_and_is_no_attempt(fakes, monkeypatch):
 def test_who_lost_redis_sends_the_message_again_on_a_new_connection(error, anew, fakes, monkeypatch):
     fakes(error)
     seen = []
-    monkeypatch.setattr(base, "connect_anew", seen.append)
+    monkeypatch.setattr("workers.retries.connect_anew", seen.append)
     monkeypatch.setattr("workers.stages.infer.infer", lambda **_: "key")
     assert infer.apply(args=[BATCH.to_message()]).get() == "key"
     assert seen == [infer.app] * anew
@@ -260,7 +260,6 @@ def test_records_are_read_again_once_the_job_has_ended(fakes, watched):
 
 def test_no_further_video_is_split_while_as_much_waits_as_redis_is_meant_to_hold(fakes, monkeypatch):
     _, redis, _ = fakes()
-    monkeypatch.setattr(split, "progress", lambda: redis)
     monkeypatch.setattr(split, "current", lambda: current().model_copy(update={"max_waiting": 3}))
     redis.announce("another", "infer", ["00000000-00000001", "00000001-00000002"])
     split.leave_room("infer")
