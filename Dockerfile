@@ -62,7 +62,8 @@ COPY workers/core ./workers/core
 COPY workers/models ./workers/models
 RUN /opt/posefleet/venv/bin/python -c "from pathlib import Path; from workers.models.store import pull; pull('multipose-lightning', Path('models'), print)"
 
-# What every image has beside its environment.
+# What every image has beside its environment. The last two variables are for nodes with GPUs: what the NVIDIA container
+# toolkit brings in, video for NVENC, and where GKE puts the driver.
 FROM python AS runtime
 ARG VERSION
 LABEL org.opencontainers.image.title=posefleet \
@@ -76,7 +77,9 @@ ENV PATH=/opt/posefleet/venv/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sb
     POSEFLEET_CACHE_DIR=/opt/posefleet/cache \
     POSEFLEET_DATA_DIR=/work \
     POSEFLEET_READY_DIR=/ready \
-    REMAP_SIGTERM=SIGQUIT
+    REMAP_SIGTERM=SIGQUIT \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility,video \
+    LD_LIBRARY_PATH=/usr/local/nvidia/lib64
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /work --shell /usr/sbin/nologin posefleet \
     && install --directory --owner 10001 --group 10001 /cache /ready /tokens /work
 WORKDIR /work

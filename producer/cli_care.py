@@ -1,6 +1,7 @@
 """Commands that look after a fleet: doctor, sweep, dead letters, delete."""
 
 import json
+import signal
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -43,7 +44,9 @@ def sweep() -> None:
     from workers.telemetry import logs
 
     logs.set_up("sweeper")
-    run(Fleet())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the first process of a container has no other
+    with suppress(KeyboardInterrupt):
+        run(Fleet())
 
 
 @cli.command()

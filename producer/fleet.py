@@ -278,8 +278,8 @@ class Fleet:
         end = time.monotonic() + wait_s
         while job_id in self.ledger.running_jobs() and time.monotonic() < end:
             time.sleep(_POLL_S)
+        self.progress.end(job_id)  # before its objects go, or who is cut off here would leave what nobody looks for
         deleted = purge(self.store, job_id)
-        self.progress.end(job_id)
         self.ledger.close(job_id)
         self.catalog.remove(job_id)
         return deleted

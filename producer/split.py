@@ -1,11 +1,13 @@
 """Split: the container's index to a plan, and a message per frame range."""
 
+from hashlib import sha256
+
 from producer.pictures import plan_pictures
 from producer.planner import ahead, aim_for, cut_parts, target_frames
 from schema.failpoint import hit
 from schema.manifest import Stitched
 from schema.messages import VideoJob
-from schema.names import JobKeys
+from schema.names import HEADERS, JobKeys
 from schema.plan import Plan
 from workers.media.jail.calls import JailedIndex, opened_index
 from workers.storage.port import ObjectStore
@@ -50,15 +52,24 @@ def make_plan(store: ObjectStore, job: VideoJob, aim: int) -> Plan:
     with opened_index(source_file(store, job)) as index:
         work = max(job.options.work, _pixels(index) / _USUAL_PIXELS)
         ranges, headers = index.ranges(_cuts(index, job.batch_frames, aim_for(aim, work)))
-    if headers:
-        store.put_new(JobKeys(job.job_id).index, headers)
     return Plan(
         job_id=job.job_id,
         stream=index.stream,
         ranges=tuple(ranges),
         sequential=index.sequential,
         warnings=index.warnings,
+        headers=_put_headers(store, job.job_id, headers),
     )
+
+
+def _put_headers(store: ObjectStore, job_id: str, headers: bytes) -> str:
+    """Store the headers; under a name of their own if those of another cut are there, by who never wrote its plan."""
+    keys = JobKeys(job_id)
+    if not headers or store.put_new(keys.headers(HEADERS), headers) or store.get(keys.headers(HEADERS)) == headers:
+        return HEADERS
+    name = f"index-{sha256(headers).hexdigest()[:16]}.bin"
+    store.put_new(keys.headers(name), headers)
+    return name
 
 
 def _adopted(store: ObjectStore, job: VideoJob, parent: str) -> Plan:
@@ -71,9 +82,10 @@ def _adopted(store: ObjectStore, job: VideoJob, parent: str) -> Plan:
 
 def _repeated(store: ObjectStore, job: VideoJob, parent: str) -> Plan:
     """The plan and the headers of the job whose dead batches are done again."""
-    if (headers := store.get_or_none(JobKeys(parent).index)) is not None:
-        store.put_new(JobKeys(job.job_id).index, headers)
-    return Plan.from_json(store.get(JobKeys(parent).plan)).model_copy(update={"job_id": job.job_id})
+    plan = Plan.from_json(store.get(JobKeys(parent).plan))
+    if (headers := store.get_or_none(JobKeys(parent).headers(plan.headers))) is not None:
+        store.put_new(JobKeys(job.job_id).headers(plan.headers), headers)
+    return plan.model_copy(update={"job_id": job.job_id})
 
 
 def _pixels(index: JailedIndex) -> int:

@@ -18,6 +18,7 @@ from producer.missing import Missing, missing
 from producer.standing import complete
 from schema.errors import MessageError, PermanentError, SourceMissing, TransientError
 from schema.names import JOBS, OPEN, TASK_OF, UPLOADS, JobKeys
+from workers.garbage import settle
 from workers.ready import BEAT_S, beat
 from workers.storage.ends import tell_ended
 from workers.storage.records import close, purge
@@ -148,6 +149,8 @@ class Sweeper:
                 if self._has_ended(job_id):
                     self._tell_ended(job_id)
                     self._fleet.ledger.close(job_id)
+                elif known[job_id] < quiet and self._fleet.store.head(JobKeys(job_id).job) is None:
+                    self._fleet.ledger.close(job_id)  # deleted while something still ran for it
 
     def _unmarked(self, opened: dict[str, float]) -> list[str]:
         """Jobs without manifest that are not among the open ones."""
@@ -176,6 +179,7 @@ class Sweeper:
 
     def _go_on(self, findings: Findings, job_id: str, left: Missing) -> None:
         """Note what a job has, and send what takes it on."""
+        self._fleet.progress.begin_anew(job_id)
         for step, done in left.done.items():
             self._fleet.ledger.mark_done(job_id, step, done)
         if left.frames:
@@ -253,6 +257,7 @@ def run(fleet: Fleet) -> None:
     """Sweep for ever, once in `sweep_interval_s`, and tell webhooks; servers that are away are waited for."""
     notify.start(fleet)
     sweeper, away = Sweeper(fleet), False
+    settle()
     while True:
         try:
             findings = sweeper.sweep()

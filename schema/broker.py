@@ -11,6 +11,7 @@ from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.json import dumps
+from redis.exceptions import ResponseError
 
 log = logging.getLogger("posefleet")
 
@@ -35,6 +36,7 @@ class QoS(redis.QoS):  # type: ignore[misc]
 
     Kombu keeps what it could not acknowledge, for ever if its other connections are sound, and a worker that holds as
     many messages as it may takes no more.  Here it lets go of it: the message comes again, and is known to be done.
+    So, too, when Redis refuses: while it is full nothing goes back on a queue.
     """
 
     def can_consume(self) -> bool:
@@ -54,7 +56,7 @@ class QoS(redis.QoS):  # type: ignore[misc]
         for _ in range(_TRIES):
             try:
                 settle()
-            except self.channel.connection_errors as error:
+            except (*self.channel.connection_errors, ResponseError) as error:
                 lost = error
             else:
                 return

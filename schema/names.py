@@ -45,6 +45,7 @@ TASK_OF = {task.rpartition(".")[2]: task for task in TASK_QUEUES}
 """Task of each step."""
 
 MANIFEST = "manifest.json"
+HEADERS = "index.bin"
 TRACKS = "tracks.parquet"
 ANNOTATED = "annotated.mp4"
 TRACKS_RAW = "tracks_raw.parquet"
@@ -112,10 +113,9 @@ class JobKeys:
     def manifest(self) -> str:
         return self.result(MANIFEST)
 
-    @property
-    def index(self) -> str:
-        """Headers of the windows of the plan's ranges."""
-        return f"{self.prefix}index.bin"
+    def headers(self, name: str) -> str:
+        """Headers of the windows of the ranges of the plan that names them."""
+        return f"{self.prefix}{name}"
 
     def poses(self, start: int, stop: int) -> str:
         return f"{self.poses_prefix}{range_name(start, stop)}.npz"

@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from schema.errors import MessageError
-from schema.names import range_name
+from schema.names import HEADERS, range_name
 from schema.record import Record
 
 
@@ -91,6 +91,8 @@ class Plan(Record):
     sequential: bool = False
     """Time stamps do not order the frames, so one batch decodes the whole stream and counts."""
     warnings: tuple[str, ...] = ()
+    headers: str = Field(HEADERS, pattern=r"^index(-[0-9a-f]{16})?\.bin$")
+    """The object below the job that has the headers of the ranges' windows."""
 
     @property
     def units(self) -> list[str]:

@@ -14,6 +14,7 @@ from celery.exceptions import OperationalError
 from kombu import Exchange, Queue
 from kombu.exceptions import BatchPublishError
 from kombu.exceptions import OperationalError as BrokerError
+from redis.connection import parse_url
 from redis.exceptions import RedisError
 
 from schema import broker
@@ -51,12 +52,21 @@ def _longer(settings: Settings) -> dict[str, int]:
     return {"soft_time_limit": max(settings.task_soft_limit_s, hard - 5), "time_limit": hard}
 
 
+def tls_of(url: str) -> dict[str, object] | None:
+    """How a connection to ``rediss://`` is secured: as its query says; without, certificates are checked."""
+    if not url.startswith("rediss:"):
+        return None
+    said: dict[str, object] = parse_url(url)  # type: ignore[no-untyped-call]
+    return {"ssl_cert_reqs": "required", **{name: said[name] for name in said if name.startswith("ssl_")}}
+
+
 def make_app(settings: Settings) -> Celery:
     """The Celery application for these settings; connects to nothing yet."""
     broker.use()
     modules = ["workers.tasks", "producer.tasks", "workers.telemetry.worker"]
     app = Celery("posefleet", broker=settings.redis_url, include=modules, amqp="schema.lanes:LanedAMQP")
     app.conf.update(
+        broker_use_ssl=tls_of(settings.redis_url),
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue=QUEUE_PLAN,
         task_create_missing_queues=False,

@@ -3,7 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,7 +25,11 @@ class Settings(BaseSettings):
     s3_timeout_s: float = Field(30.0, gt=0, description="an S3 request that nobody answers is tried again after")
     bucket: str = Field("posefleet", min_length=3, description="bucket of jobs and results")
     model: str = Field("multipose-lightning", description="built-in name, TF-Hub handle or SavedModel folder")
-    backend: str = Field("auto", pattern="^(auto|litert|tensorflow)$", description="auto, litert or tensorflow")
+    backend: str = Field(
+        "auto",
+        pattern="^(auto|litert|tensorflow|gpu)$",
+        description="auto, litert, tensorflow, or gpu: TensorFlow, refused where it sees no GPU",
+    )
     model_batch: int | None = Field(
         None, ge=1, le=512, description="pictures per call of the model; none: 2 with LiteRT, measured with TensorFlow"
     )
@@ -143,11 +147,16 @@ def _check_address(url: str) -> None:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("redis", "rediss") and (parts.port is None or parts.port > 0)
+        checks = parse_qs(parts.query).get("ssl_cert_reqs", ["required"])
     except ValueError:
         valid = False
     if not valid:
         raise ConfigurationError(
             "POSEFLEET_REDIS_URL is no address of a Redis server: give redis://[:password@]host:port/number"
+        )
+    if not set(checks) <= {"required", "optional", "none"}:
+        raise ConfigurationError(
+            "ssl_cert_reqs in POSEFLEET_REDIS_URL is 'required' (the default), 'optional' or 'none'"
         )
 
 

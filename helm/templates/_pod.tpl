@@ -48,6 +48,7 @@ livenessProbe:
   periodSeconds: 15
   timeoutSeconds: 5
   failureThreshold: 3
+  terminationGracePeriodSeconds: 30
 {{- end }}
 
 {{/* Probes by HTTP: (list port livePath readyPath startupSeconds); no path looks at the port alone. */}}

@@ -12,7 +12,6 @@ from producer.api.problems import Problem, documented
 from schema.manifest import Failure, Manifest
 from schema.messages import VideoJob
 from schema.names import JobKeys
-from workers.storage.signed import EXPIRES_S
 
 router = APIRouter(prefix="/v1/jobs", tags=["results"])
 
@@ -92,7 +91,7 @@ def results(job_id: AnId, asked: Asked, token: Reader) -> ResultLinks:
             for each in ended.results
         ],
         source_url=_link(asked, source.bucket, source.key, source.key),
-        expires_s=EXPIRES_S,
+        expires_s=asked.signed.expires_s,
     )
 
 

@@ -15,7 +15,7 @@ from producer.api.problems import Problem, documented
 from producer.api.sources import uploads_of
 from producer.api.tokens import Token
 from schema.names import UPLOADS, safe_name
-from workers.storage.signed import EXPIRES_S, PartOfUpload
+from workers.storage.signed import PartOfUpload
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
@@ -130,7 +130,7 @@ def begin(new: NewUpload, asked: Asked, token: Submitter) -> Upload:
         uri=f"s3://{asked.signed.bucket}/{key}",
         part_size=part_size,
         parts=_links(asked, upload, 1),
-        expires_s=EXPIRES_S,
+        expires_s=asked.signed.expires_s,
     )
 
 

@@ -84,6 +84,7 @@ def test_a_container_that_starts_again_forgets_its_files_and_is_the_process_itse
         ("{}", "plan", MAIN + "startupProbe.periodSeconds", 3),
         ("{pools: {plan: {startupSeconds: 10}}}", "plan", MAIN + "startupProbe.failureThreshold", 4),
         ("{}", "plan", MAIN + "livenessProbe.failureThreshold", 3),
+        ("{}", "plan", MAIN + "livenessProbe.terminationGracePeriodSeconds", 30),
         ("{}", "api", MAIN + "startupProbe.failureThreshold", 30),
         ("{}", "sweeper", MAIN + "startupProbe", None),
     ],

@@ -28,7 +28,7 @@ BY_SCHEMA = [
     ("pools: {render: {maxReplicas: 0}}", "/pools/render/maxReplicas", "want 1"),
     ("pools: {render: {startupSeconds: 1}}", "/pools/render/startupSeconds", "want 6"),
     ("pools: {render: {settings: {bucket: other}}}", "/pools/render/settings", "'bucket' not allowed"),
-    ("pools: {render: {settings: {backend: torch}}}", "/backend", "'auto', 'litert', 'tensorflow'"),
+    ("pools: {render: {settings: {backend: torch}}}", "/backend", "'auto', 'litert', 'tensorflow', 'gpu'"),
     ("api: {port: 80}", "/api/port", "minimum: got 80, want 1,024"),
     ("api: {replicas: 0}", "/api/replicas", "want 1"),
     ("api: {ingress: {enabled: true, tlsSecret: tls}}", "/api/ingress", "host: the name that people open"),

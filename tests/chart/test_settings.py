@@ -118,7 +118,7 @@ def test_the_schema_has_the_bounds_of_the_code(name: str):
         ("{pools: {render: {spot: true}}}", "render", "SOFT_SHUTDOWN_S", "15"),
         ("{}", "infer-cpu", "WARM_MODEL", "true"),
         ("{}", "infer-cpu", "BACKEND", "litert"),
-        ("{pools: {infer-gpu: {enabled: true}}}", "infer-gpu", "BACKEND", "tensorflow"),
+        ("{pools: {infer-gpu: {enabled: true}}}", "infer-gpu", "BACKEND", "gpu"),
         ("{poolDefaults: {settings: {decoder_memory_mb: 4096}}}", "render", "DECODER_MEMORY_MB", "4096"),
         ("{pools: {render: {settings: {nvenc: true}}}}", "render", "NVENC", "true"),
     ],

@@ -169,7 +169,7 @@ def test_redis_is_full(ground: Ground, undisturbed, record: Record):
     try:
         with pytest.raises(BrokerUnavailable) as said:
             ground.job()
-        time.sleep(3)
+        time.sleep(8)  # longer than a task waits: messages go back, which a full Redis does not take
     finally:
         ground.redis.config_set("maxmemory", "0")
     relieved = time.time()

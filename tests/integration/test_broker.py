@@ -146,6 +146,19 @@ def test_what_cannot_be_settled_keeps_nobody_from_going_on_and_comes_again(
     assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 1
 
 
+def test_who_cannot_put_a_message_back_as_redis_is_full_goes_on(progress: Progress, redis_url: str):
+    with through_a_proxy(redis_url) as (_, channel):
+        channel.basic_qos(prefetch_count=1)
+        message = taken(channel)
+        progress.redis.config_set("maxmemory", 1)
+        try:
+            message.requeue()
+        finally:
+            progress.redis.config_set("maxmemory", 0)
+        assert channel.qos.can_consume()
+    assert progress.redis.hlen(UNACKED) == progress.redis.zcard(INDEX) == 1
+
+
 def test_no_message_is_taken_that_no_process_is_ready_for(progress: Progress, redis_url: str, monkeypatch):
     monkeypatch.setattr(broker, "_missing", lambda: missing)
     with through_a_proxy(redis_url) as (_, channel):
@@ -203,7 +216,7 @@ def test_what_is_overdue_is_on_its_queue_again(progress: Progress, redis_url: st
 
 
 def test_a_worker_keeps_nothing_of_a_connection_that_it_lost(progress: Progress, redis_url: str, monkeypatch):
-    monkeypatch.setattr("workers.consumer.progress", lambda: progress)
+    monkeypatch.setattr("workers.held.progress", lambda: progress)
     app, hub, kept = make_app(Settings(redis_url=redis_url)), Hub(), []
     pool = SimpleNamespace(num_processes=1, is_green=False)
     worker = SimpleNamespace(use_eventloop=True)

@@ -109,6 +109,32 @@ def test_attempts_and_stumbles_are_counted_apart(progress):
     assert begin(progress, UNITS[0]).attempt == 2
 
 
+def test_a_start_that_was_never_counted_is_not_taken_back(progress):
+    progress.put_back("j", "infer", UNITS[0], 0.0, "Redis was away", stumbled=True)
+    assert begin(progress, UNITS[0], fresh=False).attempt == 1
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_job_that_comes_again_begins_anew_whatever_its_delete_left(swept, progress, ledger):
+    for unit in UNITS:
+        progress.finish("j", "infer", unit, 3, "stitch")
+    progress.end("j")
+    if swept:
+        progress.begin_anew("j")
+    else:
+        progress.announce_jobs(["j"], "split", "")
+    assert progress.done("j", "infer") == set()
+    assert begin(progress, UNITS[0]).attempt == 1
+    assert [progress.finish("j", "infer", unit, 3, "stitch") for unit in UNITS] == [False, False, True]
+
+
+def test_a_job_under_way_that_is_announced_once_more_keeps_what_is_done(progress):
+    progress.finish("j", "infer", UNITS[0], 3, "stitch")
+    progress.announce_jobs(["j"], "split", "")
+    progress.begin_anew("j")
+    assert progress.done("j", "infer") == {UNITS[0]}
+
+
 def test_a_fresh_message_has_no_turn_while_another_runs_but_a_redelivered_one_has(progress):
     begin(progress, UNITS[0])
     assert begin(progress, UNITS[0]).turn is Turn.TAKEN

@@ -1,5 +1,8 @@
 """What was lost comes back, what was given up can be done again, what was cancelled or deleted leaves nothing."""
 
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from producer import Fleet
 from producer.inputs import upload
 from producer.letters import drop, letters, retry
 from producer.missing import missing
+from producer.stack.process import Child, Command
 from producer.stack.stack import Stack
 from producer.sweep import Sweeper
 from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing, VideoError
@@ -121,6 +125,16 @@ def test_an_enqueue_waits_while_redis_is_full(fleet, uri):
     assert job.wait(WAIT_S).state == "succeeded"
 
 
+def test_a_sweeper_that_is_told_to_stop_stops_at_once(stack, tmp_path):
+    folder = tmp_path / "ready"
+    named = {**stack.addresses.environment(), "POSEFLEET_READY_DIR": str(folder)}
+    sweeper = Child(Command("sweeper", [sys.executable, "-m", "producer", "sweep"], named, 10), tmp_path)
+    sweeper.wait_until((folder / "heartbeat").exists, 60)
+    os.kill(sweeper.pid, signal.SIGTERM)
+    until(lambda: not sweeper.running, 5, "it runs on")
+    assert sweeper.status == 0, sweeper.log.read_text()
+
+
 def test_one_sweeper_is_active_at_a_time(quick):
     with quick.ledger.alone() as first:
         assert first
@@ -152,6 +166,14 @@ def test_deleting_a_running_job_leaves_no_object_and_no_key(fleet, begun):
     assert fleet.progress.redis.keys(f"*{begun.job_id}:done*") == []
     with pytest.raises(SourceMissing):
         fleet.job(begun.job_id)
+
+
+def test_a_deleted_job_that_something_still_ran_for_is_forgotten(quick):
+    gone = "f" * 20
+    quick.progress.put_back(gone, "infer", "00000000-00000006", 0.0, "its process was stopped", stumbled=False)
+    quick.progress.redis.zadd(LedgerKeys.open, {gone: 1.0})
+    Sweeper(quick).sweep()
+    assert quick.progress.redis.zscore(LedgerKeys.open, gone) is None
 
 
 def test_a_deleted_job_can_come_again(fleet, uri):

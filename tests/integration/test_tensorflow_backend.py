@@ -20,6 +20,19 @@ frames = np.random.default_rng(2).integers(0, 256, (5, 96, 128, 3), np.uint8)
 together, alone = model.detect(frames, 20), np.concatenate([model.detect(frame[None], 20) for frame in frames])
 np.testing.assert_allclose(together, alone, atol=1e-4)
 """
+NO_GPU = """
+import sys
+from schema.errors import ModelError
+from schema.settings import Settings
+from workers.models.store import identity, load_multipose
+settings = Settings.read().model_copy(update={"backend": "gpu"})
+try:
+    load_multipose(identity(sys.argv[1], settings.models_dir), settings)
+except ModelError as error:
+    assert "TensorFlow sees no GPU" in str(error), error
+else:
+    raise SystemExit("a GPU was asked for, and there is none")
+"""
 HALVES = """
 import numpy as np, tensorflow as tf
 from schema.errors import ModelError
@@ -72,6 +85,11 @@ def run(code, *arguments):
 @pytest.mark.timeout(240)
 def test_the_batch_is_measured_and_changes_no_pose(model):
     run(MEASURES, stock_folder(model.name, Settings.read().models_dir))
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(model, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    run(NO_GPU, model.name)
 
 
 def test_out_of_memory_halves_the_batch_for_good():

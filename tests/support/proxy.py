@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+import ssl
 import struct
 import threading
 from contextlib import suppress
@@ -60,7 +61,9 @@ class Link:
 class Proxy:
     """A proxy on a free port of this machine, in a thread of its own, before ``127.0.0.1:upstream``."""
 
-    def __init__(self, upstream: int, seed: int = 0) -> None:
+    def __init__(self, upstream: int, seed: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        """``tls`` is what clients are answered by, none in the clear."""
+        self._tls = tls
         self.faults = Faults()
         self.port = 0
         self.accepted = 0
@@ -101,7 +104,7 @@ class Proxy:
 
     async def _main(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._take, "127.0.0.1", 0, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._end.wait()

@@ -40,10 +40,11 @@ def test_a_damaged_trunk_is_still_found(models):
         store.identity("singlepose-lightning", models)
 
 
-def test_tensorflow_that_is_not_there_is_named(monkeypatch):
+@pytest.mark.parametrize("wanted", ["tensorflow", "gpu"])
+def test_tensorflow_that_is_not_there_is_named(wanted, monkeypatch):
     monkeypatch.setattr(store, "find_spec", lambda _: None)
-    with pytest.raises(ModelError, match="there is no TensorFlow: say litert"):
-        store.backend(Settings(backend="tensorflow"))
+    with pytest.raises(ModelError, match=f"POSEFLEET_BACKEND={wanted}, but there is no TensorFlow: say litert"):
+        store.backend(Settings(backend=wanted))
 
 
 def test_files_of_another_layout_are_made_anew(models):

@@ -41,6 +41,41 @@ def test_objects_that_are_left_when_others_were_deleted_are_an_error(monkeypatch
         store.delete(["a", "b"])
 
 
+@pytest.mark.parametrize(("code", "status"), [("NoSuchUpload", 404), ("RequestTimeout", 400), ("IncompleteBody", 400)])
+def test_who_was_too_slow_tries_again(code, status):
+    with pytest.raises(StorageUnavailable, match=code), translated("s3://b/k"):
+        raise refusal(code, status, 0)
+
+
+def test_an_upload_that_was_complete_before_its_answer_was_lost_is_found_by_the_next_try(tmp_path):
+    class Client:
+        """Commits the upload, and knows it no more when it is asked again."""
+
+        stored = False
+
+        def create_multipart_upload(self, **_):
+            return {"UploadId": "u"}
+
+        def upload_part(self, **_):
+            return {"ETag": "e"}
+
+        def complete_multipart_upload(self, **_):
+            error = refusal("PreconditionFailed", 412, 0) if self.stored else refusal("NoSuchUpload", 404, 0)
+            self.stored = True
+            raise error
+
+        def abort_multipart_upload(self, **_):
+            raise refusal("NoSuchUpload", 404, 0)
+
+    store = S3Store(Settings())
+    store._client = Client()
+    path = tmp_path / "long.mp4"
+    path.write_bytes(bytes((16 << 20) + 1))
+    with pytest.raises(StorageUnavailable, match="NoSuchUpload"):
+        store.put_new_file("k", path, "video/mp4")
+    assert not store.put_new_file("k", path, "video/mp4")
+
+
 def test_other_refusals_are_for_good_whatever_the_clock_says():
     with pytest.raises(PermanentError, match="refused"), translated("s3://b/k"):
         raise refusal("InvalidRequest", 400, 3600)

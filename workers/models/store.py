@@ -93,12 +93,14 @@ def load_multipose(asked: ModelIdentity, settings: Settings) -> PoseModel:
     """Load a MultiPose model of a job for this machine's backend.
 
     Raises:
-        ModelError: not in the cache, damaged, of other weights than the job asks for, or no MultiPose model.
+        ModelError: not in the cache, damaged, of other weights than the job asks for, or no MultiPose model; or
+            there is no GPU, and `backend` wants one.
     """
     folder = _checked_folder(asked, "multipose", settings)
     if backend(settings) == "tensorflow":
-        from workers.models.tensorflow_backend import TensorFlowMultiPose
+        from workers.models.tensorflow_backend import TensorFlowMultiPose, devices
 
+        devices(required=settings.backend == "gpu")
         return TensorFlowMultiPose(folder / _SAVED_MODEL, batch=settings.model_batch)
     from workers.models.litert import LiteRTMultiPose
 
@@ -109,8 +111,9 @@ def load_singlepose(asked: ModelIdentity, settings: Settings) -> SinglePoseModel
     """Load a single-pose model of a job for this machine's backend; raises like `load_multipose`."""
     folder = _checked_folder(asked, "singlepose", settings)
     if backend(settings) == "tensorflow":
-        from workers.models.tensorflow_backend import TensorFlowSinglePose
+        from workers.models.tensorflow_backend import TensorFlowSinglePose, devices
 
+        devices(required=settings.backend == "gpu")
         return TensorFlowSinglePose(folder / _SAVED_MODEL, batch=settings.model_batch)
     from workers.models.litert import LiteRTSinglePose
 
@@ -143,10 +146,11 @@ def backend(settings: Settings) -> str:
     Raises:
         ModelError: TensorFlow is configured and not installed.
     """
-    if settings.backend == "tensorflow" and find_spec("tensorflow") is None:
-        raise ModelError("POSEFLEET_BACKEND=tensorflow, but there is no TensorFlow: say litert, or use the GPU image")
-    if settings.backend != "auto":
-        return settings.backend
+    wanted = settings.backend
+    if wanted in ("tensorflow", "gpu") and find_spec("tensorflow") is None:
+        raise ModelError(f"POSEFLEET_BACKEND={wanted}, but there is no TensorFlow: say litert, or use the GPU image")
+    if wanted != "auto":
+        return "litert" if wanted == "litert" else "tensorflow"
     has_gpu = bool(shutil.which("nvidia-smi")) and find_spec("tensorflow") is not None
     return "tensorflow" if has_gpu else "litert"
 

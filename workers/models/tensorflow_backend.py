@@ -30,6 +30,17 @@ _GAIN = 1.1
 _TIMED_SIDE = 256
 
 
+def devices(*, required: bool = False) -> list[Any]:
+    """The GPUs that TensorFlow sees; raises `ModelError` where one is ``required`` and there is none."""
+    found: list[Any] = tf.config.list_physical_devices("GPU")
+    if required and not found:
+        raise ModelError(
+            "POSEFLEET_BACKEND=gpu, but TensorFlow sees no GPU: is there one (nvidia-smi), and is its driver found "
+            "(libcuda.so.1 on LD_LIBRARY_PATH)? POSEFLEET_BACKEND=tensorflow works without"
+        )
+    return found
+
+
 class Batches:
     """Runs pictures in batches of a size found by measuring, halved for good when the device's memory is short.
 
@@ -39,7 +50,7 @@ class Batches:
     def __init__(self, call: Callable[..., Any], size: int | None, side: int, *, on_device: bool | None = None) -> None:
         """``on_device`` says that pictures go to a GPU, none asks TensorFlow."""
         self._call, self._side = call, side
-        self.on_device = bool(tf.config.list_physical_devices("GPU")) if on_device is None else on_device
+        self.on_device = bool(devices()) if on_device is None else on_device
         self.size = size or _MOST
         if size is None:
             self.size = self._fastest()
@@ -174,6 +185,6 @@ def _alone(saved_model: Path) -> Iterator[None]:
 
 def _trunk(saved_model: Path) -> Trunk:
     """The trunk of a SavedModel; the device's memory is taken as it is needed."""
-    for device in tf.config.list_physical_devices("GPU"):
+    for device in devices():
         tf.config.experimental.set_memory_growth(device, True)
     return cut_trunk(stock_signature(str(saved_model)))

@@ -7,6 +7,7 @@ records, so whoever is told of ends (`workers.watch`) forgets what was kept.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from schema.manifest import Stitched
@@ -56,8 +57,13 @@ def header(store: ObjectStore, job_id: str, planned: Plan, wanted: FrameRange) -
         return b""
     start, stop = wanted.window.header
     if last.header[1] <= _SMALL:
-        return _once(records.read_headers, store, job_id)[start:stop]
-    return store.get_range(ObjectInfo(store.bucket, JobKeys(job_id).index, "", 0), start, stop)
+        return _once(_headers_of(planned.headers), store, job_id)[start:stop]
+    return store.get_range(ObjectInfo(store.bucket, JobKeys(job_id).headers(planned.headers), "", 0), start, stop)
+
+
+@cache
+def _headers_of(name: str) -> Callable[[ObjectStore, str], bytes]:
+    return lambda store, job_id: store.get(JobKeys(job_id).headers(name))
 
 
 def forget(job_id: str | None = None) -> None:

@@ -66,6 +66,7 @@ class Progress:
         self._put_back = self.redis.register_script(scripts.PUT_BACK)
         self._finish = self.redis.register_script(scripts.FINISH)
         self._announce = self.redis.register_script(scripts.ANNOUNCE)
+        self._begin = self.redis.register_script(scripts.BEGIN)
         self._reopen = self.redis.register_script(scripts.REOPEN)
 
     def announce(self, job_id: str, step: str, units: Iterable[str], *, lane: str = "", again: bool = False) -> None:
@@ -97,9 +98,14 @@ class Progress:
         with translated():
             pipe = self.redis.pipeline(transaction=False)
             for job_id in job_ids:
-                pipe.delete(ProgressKeys(job_id).ended)
+                self._begin(keys=_left_over(job_id), client=pipe)
                 self._announce(keys=keys, args=[job_id, 0, member(job_id, WHOLE)], client=pipe)
             pipe.execute()
+
+    def begin_anew(self, job_id: str) -> None:
+        """Should Redis say that a job has ended which has not, forget that, and all else: a deleted one left it."""
+        with translated():
+            self._begin(keys=_left_over(job_id))
 
     def start(
         self,
@@ -271,6 +277,11 @@ def frames_in(unit: str) -> int:
     """Frames of a unit; 0 for the whole job."""
     start, dash, stop = unit.partition("-")
     return int(stop) - int(start) if dash else 0
+
+
+def _left_over(job_id: str) -> list[str]:
+    keys = ProgressKeys(job_id)
+    return [keys.ended, *keys.working]
 
 
 def _announced(step: str, lane: str) -> list[str]:

@@ -24,11 +24,6 @@ def read_plan(store: ObjectStore, job_id: str) -> Plan:
     return Plan.from_json(store.get(JobKeys(job_id).plan))
 
 
-def read_headers(store: ObjectStore, job_id: str) -> bytes:
-    """``index.bin``, which never changes."""
-    return store.get(JobKeys(job_id).index)
-
-
 def read_stitched(store: ObjectStore, job_id: str) -> Stitched:
     """``stitched.json``, which never changes."""
     return Stitched.from_json(store.get(JobKeys(job_id).stitched()))

@@ -32,6 +32,8 @@ _SKEWED = frozenset({"RequestTimeTooSkewed"})
 _MOST_SKEW_S = 300
 _PASSING = frozenset({408, 409, 429})
 """A timeout, somebody else writing the same object just now, too many requests."""
+_LATE = frozenset({"NoSuchUpload", "RequestTimeout", "IncompleteBody"})
+"""Told who was too slow, or asked again: some stores know nothing of an upload once it is complete."""
 _PART = 16 << 20
 _CONNECTIONS = 32
 """That are kept."""
@@ -219,7 +221,8 @@ class S3Store:
                     parts.append({"PartNumber": number, "ETag": answer["ETag"]})
             self._client.complete_multipart_upload(**name, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
         except BaseException:
-            self._client.abort_multipart_upload(**name)
+            with suppress(ClientError, BotoCoreError):  # the sweeper gives up what is left
+                self._client.abort_multipart_upload(**name)
             raise
 
 
@@ -237,7 +240,7 @@ def translated(what: str) -> Iterator[None]:
         if code in _REFUSED:
             raise ConfigurationError(f"the object store refused access to {what} ({code})") from error
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
-        if 400 <= status < 500 and status not in _PASSING:
+        if 400 <= status < 500 and status not in _PASSING and code not in _LATE:
             raise PermanentError(f"the object store refused {what} ({code})") from error
         raise StorageUnavailable(f"the object store failed on {what} ({code})") from error
     except ParamValidationError as error:

@@ -62,7 +62,9 @@ redis.call('ZADD', KEYS[1], tonumber(now) + tonumber(ARGV[4]), ARGV[1])
 redis.call('ZADD', KEYS[3], now, ARGV[2])
 redis.call('HSET', KEYS[5], ARGV[3], ARGV[5])
 redis.call('EXPIRE', KEYS[5], ARGV[8])
-if ARGV[6] == '1' then redis.call('HINCRBY', KEYS[4], ARGV[3], -1) end
+if ARGV[6] == '1' and tonumber(redis.call('HGET', KEYS[4], ARGV[3]) or '0') > 0 then
+  redis.call('HINCRBY', KEYS[4], ARGV[3], -1)
+end
 local count = redis.call('HINCRBY', KEYS[4], ARGV[3] .. ':stumbles', ARGV[7])
 redis.call('EXPIRE', KEYS[4], ARGV[8])
 return count
@@ -111,6 +113,11 @@ end
 return #ARGV - 2
 """
 )
+
+#: KEYS: ended, all that is of no use once the job has ended.  For a job that comes again after it was deleted.
+BEGIN = """
+if redis.call('DEL', KEYS[1]) == 1 then redis.call('DEL', unpack(KEYS, 2)) end
+"""
 
 #: KEYS: workers.  ARGV: member, seconds after which others are forgotten.
 PULSE = (

@@ -11,7 +11,7 @@ from schema.errors import ConfigurationError, SourceMissing
 from schema.settings import Settings
 from workers.storage.s3 import code_of, connect, translated
 
-EXPIRES_S = 3600
+_LONGEST_S, _SHORTEST_S = 3600, 600
 _UNKNOWN = frozenset({"NoSuchUpload"})
 _WRONG_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML", "InvalidRequest"})
 
@@ -25,10 +25,13 @@ class PartOfUpload:
 
 
 class Signed:
-    """Signs with the fleet's own key; what is signed is good for `EXPIRES_S`."""
+    """Signs with the fleet's own key."""
 
     def __init__(self, settings: Settings) -> None:
         self.bucket = settings.bucket
+        self.expires_s = _LONGEST_S if settings.s3_access_key_id else _SHORTEST_S
+        """What is signed is good for so long: less with boto3's credentials, as links end with those, and botocore
+        takes new ones ten minutes before."""
         self._client = connect(settings, settings.s3_endpoint)
         self._public = connect(settings, settings.s3_public_endpoint or settings.s3_endpoint)
 
@@ -40,7 +43,7 @@ class Signed:
     def part_url(self, key: str, upload_id: str, number: int) -> str:
         """Where to PUT one part."""
         name = {"Bucket": self.bucket, "Key": key, "UploadId": upload_id, "PartNumber": number}
-        return str(self._public.generate_presigned_url("upload_part", Params=name, ExpiresIn=EXPIRES_S))
+        return str(self._public.generate_presigned_url("upload_part", Params=name, ExpiresIn=self.expires_s))
 
     def complete(self, key: str, upload_id: str, parts: Iterable[PartOfUpload]) -> None:
         """Make an object of parts.
@@ -75,7 +78,7 @@ class Signed:
             "ResponseContentType": media_type,
             "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         }
-        return str(self._public.generate_presigned_url("get_object", Params=asked, ExpiresIn=EXPIRES_S))
+        return str(self._public.generate_presigned_url("get_object", Params=asked, ExpiresIn=self.expires_s))
 
     def origin(self, bucket: str) -> str:
         """Scheme and host of links to a bucket."""
