@@ -1,6 +1,6 @@
 """Results of ended jobs, from storage to files."""
 
-import shutil
+import zipfile
 from pathlib import Path
 
 from schema.errors import ConfigurationError
@@ -38,6 +38,7 @@ def fetch_all(store: ObjectStore, job_id: str, folder: Path) -> list[Path]:
 def _unpacked(archive: Path) -> Path:
     """Replace an archive by the folder that it holds."""
     folder = archive.with_suffix("")
-    shutil.unpack_archive(archive, folder)
+    with zipfile.ZipFile(archive) as files:
+        files.extractall(folder)  # keeps to the folder, and leaves nothing out
     archive.unlink()
     return folder

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from urllib.parse import urlsplit
 
 from producer.fleet import Fleet
@@ -30,6 +31,10 @@ _HELD_S = 120
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 3600.0
 _GIVE_UP_S = 86_400
 _AT_ONCE = 8
+_MOST = 32
+"""Notices of one look: all are tried well before they are anybody else's."""
+_SLOW_S, _SLOW_PAUSE_S = 5.0, 60.0
+"""Whoever takes longer than the first to fail is left alone for the second, and so are its other notices."""
 
 
 def sign(secret: str, body: bytes, now_s: int) -> str:
@@ -44,6 +49,8 @@ class Notifier:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._secret = fleet.settings.webhook_secret or ""
+        self._slow: dict[str, float] = {}
+        """Submitters and hosts that were slow to fail, and until when they are left alone."""
 
     def look(self) -> int:
         """Try every notice whose turn it is; how many were delivered.
@@ -51,7 +58,9 @@ class Notifier:
         Raises:
             StorageUnavailable, BrokerUnavailable
         """
-        due = [found for found in self._fleet.store.objects(NOTICES) if self._take(_job_of(found))]
+        waiting = list(self._fleet.store.objects(NOTICES))
+        random.shuffle(waiting)  # nobody's are first, however many somebody has
+        due = islice((found for found in waiting if self._take(_job_of(found))), _MOST)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return sum(pool.map(self._tell, due))
 
@@ -64,6 +73,8 @@ class Notifier:
                 time.sleep(_LOOK_S)
             except PosefleetError as error:
                 log.error("cannot deliver notices: %s", error)
+            except Exception:
+                log.exception("a mistake of ours in delivering notices, which goes on")
             time.sleep(_LOOK_S)
 
     def _take(self, job_id: str) -> bool:
@@ -78,6 +89,9 @@ class Notifier:
             job = VideoJob.from_json(self._fleet.store.get(JobKeys(job_id).job))
             if self._fleet.store.head(JobKeys(job_id).manifest) is None:
                 self._pause(job_id, _FIRST_PAUSE_S)
+                return False
+            if (pause_s := self._left_alone_s(job)) > 0:
+                self._pause(job_id, pause_s)
                 return False
             self._post(job)
         except SourceMissing:
@@ -109,9 +123,20 @@ class Notifier:
             "Posefleet-Signature": sign(self._secret, body, int(time.time())),
         }
         host = urlsplit(job.webhook).hostname or ""
-        status = post(job.webhook, body, headers, anywhere=trusted(host, settings), within_s=_ANSWER_S)
+        began_s = time.monotonic()
+        try:
+            status = post(job.webhook, body, headers, anywhere=trusted(host, settings), within_s=_ANSWER_S)
+        except Undelivered:
+            if (now_s := time.monotonic()) - began_s > _SLOW_S:
+                self._slow |= dict.fromkeys(_whose(job), now_s + _SLOW_PAUSE_S)
+            raise
         if not 200 <= status < 300:
             raise Undelivered(f"{host} answered {status}")
+
+    def _left_alone_s(self, job: VideoJob) -> float:
+        now_s = time.monotonic()
+        self._slow = {name: until_s for name, until_s in self._slow.items() if until_s > now_s}
+        return max(self._slow.get(name, now_s) for name in _whose(job)) - now_s
 
     def _try_later(self, job_id: str, since_s: float, why: str) -> None:
         with translated():
@@ -140,6 +165,12 @@ def start(fleet: Fleet) -> None:
     """Deliver in a thread of this process, if there is a secret to sign with."""
     if fleet.settings.webhook_secret is not None:
         threading.Thread(target=Notifier(fleet).run, name="notifier", daemon=True).start()
+
+
+def _whose(job: VideoJob) -> tuple[str, str]:
+    """Who waits for a notice, and where; without submitters hosts alone are told apart."""
+    host = f"//{urlsplit(job.webhook).hostname}"
+    return job.submitter or host, host
 
 
 def _job_of(found: ObjectInfo) -> str:

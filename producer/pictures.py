@@ -2,6 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 PICTURE_SUFFIXES = frozenset([".avif", ".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"])
 _UPLOADS = 8
+_MOST = 150_000
+"""Pictures of one job, which is more than COCO's largest folder has."""
 _PICTURES_PER_RANGE = 64
 _PARALLEL = 4
 
@@ -46,10 +49,14 @@ def list_pictures(store: S3Store, bucket: str, prefix: str) -> str:
     """Write the list of all pictures below ``s3://bucket/prefix``; its URI.
 
     Raises:
-        ConfigurationError: there are none.
+        ConfigurationError: there are none, or too many.
         StorageUnavailable
     """
-    found = [info for info in store.objects(prefix, bucket) if is_picture(info.key)]
+    found = list(islice((info for info in store.objects(prefix, bucket) if is_picture(info.key)), _MOST + 1))
+    if len(found) > _MOST:
+        raise ConfigurationError(
+            f"s3://{bucket}/{prefix} holds more than {_MOST:,} pictures: enqueue its folders one by one"
+        )
     if not found:
         raise ConfigurationError(f"s3://{bucket}/{prefix} holds no picture ({', '.join(sorted(PICTURE_SUFFIXES))})")
     start = len(prefix) if prefix.endswith("/") else prefix.rfind("/") + 1

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -18,7 +19,7 @@ _STEPS = ("infer", "render")
 
 def console() -> Console:
     """The terminal; 120 columns where the output is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else 120)
+    return Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)
 
 
 class Watch:
@@ -56,7 +57,7 @@ class Watch:
 
     def _bar(self, name: str, step: str, total: int) -> TaskID:
         if (name, step) not in self._bars:
-            self._bars[name, step] = self._progress.add_task(f"{name} [bold]{step}[/]", total=total)
+            self._bars[name, step] = self._progress.add_task(f"{escape(name)} [bold]{step}[/]", total=total)
         return self._bars[name, step]
 
 

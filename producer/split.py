@@ -4,11 +4,13 @@ from hashlib import sha256
 
 from producer.pictures import plan_pictures
 from producer.planner import ahead, aim_for, cut_parts, target_frames
+from schema.errors import TooLarge
 from schema.failpoint import hit
 from schema.manifest import Stitched
 from schema.messages import VideoJob
 from schema.names import HEADERS, JobKeys
 from schema.plan import Plan
+from schema.settings import current
 from workers.media.jail.calls import JailedIndex, opened_index
 from workers.storage.port import ObjectStore
 from workers.storage.records import source_file
@@ -34,6 +36,7 @@ def split(*, store: ObjectStore, job: VideoJob, aim: int) -> Plan:
     keys = JobKeys(job.job_id)
     if (stored := store.get_or_none(keys.plan)) is None:
         plan = make_plan(store, job, aim)
+        _check_drawing(job, plan)
         hit("split.before_plan", keys.plan)
         if store.put_new(keys.plan, plan.to_json(), "application/json"):
             return plan
@@ -70,6 +73,19 @@ def _put_headers(store: ObjectStore, job_id: str, headers: bytes) -> str:
     name = f"index-{sha256(headers).hexdigest()[:16]}.bin"
     store.put_new(keys.headers(name), headers)
     return name
+
+
+def _check_drawing(job: VideoJob, plan: Plan) -> None:
+    """Refuse an annotated video whose frames would be larger than those that are taken in; raises `TooLarge`."""
+    if job.pictures or not job.options.render:
+        return
+    most, side_by_side = current().max_pixels, 2 if "side-by-side" in job.options.style else 1
+    pixels = plan.stream.display_width * plan.stream.display_height * job.options.scale**2 * side_by_side
+    if pixels > most:
+        raise TooLarge(
+            f"a frame of the annotated video would have {pixels / 1e6:.0f} million pixels, the limit is "
+            f"{most / 1e6:.1f}: choose a smaller --scale"
+        )
 
 
 def _adopted(store: ObjectStore, job: VideoJob, parent: str) -> Plan:

@@ -44,6 +44,10 @@ def _split(value: object) -> object:
     return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
 
+def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
 def _size(value: int) -> int:
     if not 128 <= value <= 768 or value % 32:
         raise ValueError(_SIZES)
@@ -96,9 +100,12 @@ class Options(BaseModel):
     """Shorter tracks are left out, unless the video is hardly longer."""
     render: bool = True
     """Write the annotated video or pictures."""
-    style: Annotated[tuple[Style, ...], BeforeValidator(_split), Field(min_length=1, description=", ".join(STYLES))] = (
-        "overlay",
-    )
+    style: Annotated[
+        tuple[Style, ...],
+        BeforeValidator(_split),
+        AfterValidator(_once),
+        Field(min_length=1, description=", ".join(STYLES)),
+    ] = ("overlay",)
     """How the annotated video looks: any of these together."""
     scale: Annotated[float, Field(ge=0.05, le=4.0, description="0.05 to 4")] = 1.0
     """Size of the annotated video beside the source."""
@@ -106,7 +113,9 @@ class Options(BaseModel):
     """Of the annotated video."""
     crf: Annotated[int | None, Field(ge=0, le=63, description="0 to 51, with av1 to 63")] = None
     """Constant rate factor: less is better and larger; none is 23, with hevc 26, with av1 35."""
-    formats: Annotated[tuple[Format, ...], BeforeValidator(_split), Field(description=", ".join(FORMATS))] = ()
+    formats: Annotated[
+        tuple[Format, ...], BeforeValidator(_split), AfterValidator(_once), Field(description=", ".join(FORMATS))
+    ] = ()
     """Further files of tracks; pictures come with ``coco``, always and only."""
     kinematics: bool = False
     """Also joint angles and speeds, as tables and plots."""

@@ -86,7 +86,7 @@ def make_app(settings: Settings) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=settings.soft_shutdown_s,
         worker_pool_start_method="spawn",
-        worker_proc_alive_timeout=120,
+        worker_proc_alive_timeout=600,
         worker_send_task_events=True,
         worker_hijack_root_logger=True,
         broker_connection_retry_on_startup=True,

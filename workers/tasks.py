@@ -3,6 +3,7 @@
 Importing this module loads no TensorFlow, no PyAV and no boto3.
 """
 
+import logging
 import os
 import threading
 from contextlib import suppress
@@ -21,8 +22,10 @@ from workers import held
 from workers.app import app
 from workers.garbage import settle
 from workers.ready import BEAT_S, CONSUMING, beat_for_processes, touch
-from workers.task import FleetTask
+from workers.task import DEVICE_LOST, FleetTask
 from workers.work import clear_work, work_folder
+
+log = logging.getLogger("posefleet")
 
 
 class InferTask(FleetTask):
@@ -174,11 +177,21 @@ def warm_up(**_: object) -> None:
     """Load the model before a process takes a message, and meanwhile what the first message needs last."""
     clear_work()
     if current().warm_model:
-        from workers.models.loaded import warm
-
-        warm(current())
+        _warm_model()
     threading.Thread(target=_load_the_rest, name="load-the-rest", daemon=True).start()
     touch(f"process-{os.getpid()}")
+
+
+def _warm_model() -> None:
+    """End this process where that fails: Celery would go on, and every job that it got would fail."""
+    from workers.models.loaded import warm
+
+    try:
+        warm(current())
+    except Exception:
+        log.critical("no model, so this process ends; the next one tries again", exc_info=True)
+        logging.shutdown()
+        os._exit(DEVICE_LOST)
 
 
 def _load_the_rest() -> None:

@@ -26,11 +26,12 @@ requests: {{ mergeOverwrite (deepCopy $limits) ($given.requests | default dict) 
 {{- end }}
 
 {{/* Probes by files below /ready: (list processes startupSeconds heartbeatSeconds). A heartbeat that was never there
-     says nothing, so that losing Redis or S3 never fails a pod. */}}
+     says nothing, and starting asks for no Redis, so that losing Redis or S3 never fails a pod. */}}
 {{- define "posefleet.fileProbes" -}}
-{{- $ready := printf "[ -e /ready/consuming ] && [ $(find /ready -name 'warm-*' | wc -l) -ge %d ]" (index . 0 | int) }}
+{{- $warm := printf "[ $(find /ready -name 'warm-*' | wc -l) -ge %d ]" (index . 0 | int) }}
+{{- $ready := printf "[ -e /ready/consuming ] && %s" $warm }}
 startupProbe:
-  exec: {command: [sh, -c, {{ $ready | quote }}]}
+  exec: {command: [sh, -c, {{ $warm | quote }}]}
   periodSeconds: 3
   timeoutSeconds: 5
   failureThreshold: {{ div (add (index . 1 | int) 2) 3 }}

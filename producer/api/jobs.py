@@ -1,5 +1,6 @@
 """Jobs over HTTP: create, list, get, cancel, retry, delete."""
 
+import threading
 import time
 from typing import Annotated
 
@@ -11,9 +12,12 @@ from producer.api.auth import Asked, Manager, Reader, Submitter, may_see
 from producer.api.examples import JOB, PAGE, answers
 from producer.api.problems import Problem, documented
 from producer.api.sources import check_source
+from producer.fleet import Fleet
 from producer.inputs import resolve
+from producer.pictures import is_picture
 from producer.webhooks import check_webhook
 from schema.catalog import JobInfo, JobPage
+from schema.errors import FleetBusy
 from schema.manifest import State
 from schema.messages import Priority
 from schema.options import Options
@@ -50,6 +54,22 @@ class NewJob(BaseModel):
     webhook: Annotated[str, Field(max_length=2048, description="HTTPS URL that is told when the job has ended.")] = ""
 
 
+_LISTINGS = threading.BoundedSemaphore(2)
+_LISTING_S = 20.0
+
+
+def _resolved(fleet: Fleet, uri: str) -> str:
+    """What to enqueue. Few prefixes of pictures are listed at a time, as each takes memory; raises `FleetBusy`."""
+    if not (uri.endswith("/") or is_picture(uri)):
+        return uri
+    if not _LISTINGS.acquire(timeout=_LISTING_S):
+        raise FleetBusy("other prefixes are being listed: try again in a while")
+    try:
+        return resolve(fleet, uri)
+    finally:
+        _LISTINGS.release()
+
+
 @router.post(
     "",
     status_code=201,
@@ -66,7 +86,7 @@ def create(new: NewJob, asked: Asked, token: Submitter, response: Response) -> J
         check_webhook(new.webhook, asked.fleet.settings)
     began_s = time.time()
     job = asked.fleet.enqueue(
-        resolve(asked.fleet, new.uri),
+        _resolved(asked.fleet, new.uri),
         new.options,
         model=new.model,
         force=new.force,

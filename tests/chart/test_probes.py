@@ -25,7 +25,6 @@ def fill(folder: Path, files: list[str], age_s: float = 0) -> None:
         os.utime(folder / name, (now - age_s, now - age_s))
 
 
-@pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe"])
 @pytest.mark.parametrize(
     ("component", "files", "passed"),
     [
@@ -41,10 +40,27 @@ def fill(folder: Path, files: list[str], age_s: float = 0) -> None:
     ],
 )
 def test_a_worker_is_ready_when_it_consumes_and_all_its_processes_are_warm(
-    component: str, files: list[str], passed: bool, probe: str, tmp_path: Path
+    component: str, files: list[str], passed: bool, tmp_path: Path
 ):
     fill(tmp_path, files)
-    assert passes(component, probe, tmp_path) is passed
+    assert passes(component, "readinessProbe", tmp_path) is passed
+
+
+@pytest.mark.parametrize(
+    ("component", "files", "passed"),
+    [
+        ("plan", [], False),
+        ("plan", ["consuming", "warm-1"], False),
+        ("plan", ["process-1", "process-2"], False),
+        ("plan", ["warm-1", "warm-2"], True),
+        ("infer-cpu", ["warm-1", "warm-2", "warm-3"], False),
+    ],
+)
+def test_a_worker_has_started_when_its_processes_are_warm_though_redis_is_away(
+    component: str, files: list[str], passed: bool, tmp_path: Path
+):
+    fill(tmp_path, files)
+    assert passes(component, "startupProbe", tmp_path) is passed
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,13 @@ np.testing.assert_allclose(together, alone, atol=1e-4)
 """
 NO_GPU = """
 import sys
-from schema.errors import ModelError
+from schema.errors import DeviceLost
 from schema.settings import Settings
 from workers.models.store import identity, load_multipose
 settings = Settings.read().model_copy(update={"backend": "gpu"})
 try:
     load_multipose(identity(sys.argv[1], settings.models_dir), settings)
-except ModelError as error:
+except DeviceLost as error:
     assert "TensorFlow sees no GPU" in str(error), error
 else:
     raise SystemExit("a GPU was asked for, and there is none")

@@ -51,6 +51,14 @@ def test_what_is_out_of_range_is_named_with_what_is_valid(values, message):
     assert str(caught.value).startswith(message)
 
 
+def test_what_is_said_twice_is_done_once():
+    options = Options.checked(formats="trc,csv,trc", style=["trails", "overlay", "trails"])
+    assert options.formats == ("trc", "csv")
+    assert options.style == ("trails", "overlay")
+    with pytest.raises(ConfigurationError):
+        Options.checked(formats=[["trc"]])
+
+
 def test_work_grows_with_every_option_that_costs():
     plain = Options().work
     dearer = [{"input_size": 512}, {"extra_sizes": "512"}, {"refine": "lightning"}, {"tiles": "2x2"}, {"tiles": "auto"}]

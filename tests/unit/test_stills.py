@@ -11,6 +11,7 @@ from schema.options import Options
 from workers.core.letterbox import Letterbox
 from workers.core.regions import Region, Square
 from workers.media.history import DrawnPerson
+from workers.media.limits import Limits
 from workers.media.pixels import Still
 from workers.media.stills import draw_still, kind_of_name, read_still
 
@@ -102,6 +103,16 @@ def test_a_crop_reaches_beyond_the_picture_and_may_be_mirrored():
     mirrored = still.crop(Square(-20, -20, 40, mirrored=True), 40)
     np.testing.assert_array_equal(mirrored, crop[:, ::-1])
     assert not still.crop(Square(500, 500, 20), 32).any()
+
+
+@pytest.mark.parametrize(("style", "columns"), [("overlay", 1), ("side-by-side", 2)])
+def test_a_drawn_picture_is_no_larger_than_is_allowed(style, columns, tmp_path):
+    height, width = CORNER.shape[:2]
+    allowed = Limits(pixels=2 * width * height)
+    draw_still(Still(CORNER), [], Options(scale=4, style=(style,)), tmp_path / "a.png", allowed)
+    with Image.open(tmp_path / "a.png") as drawn:
+        assert drawn.width * drawn.height == pytest.approx(allowed.pixels, rel=0.1)
+        assert drawn.width / columns / drawn.height == pytest.approx(width / height, rel=0.05)
 
 
 def test_people_are_drawn_in_the_format_of_the_name(tmp_path):

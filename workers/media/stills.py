@@ -1,5 +1,6 @@
 """Pictures in files, read as displayed and written with people drawn on them."""
 
+import math
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,11 +29,13 @@ def read_still(body: bytes, limits: Limits = LIMITS) -> Still:
     return Still(read_rgb(body, limits))
 
 
-def draw_still(still: Still, people: list[DrawnPerson], options: Options, path: Path) -> None:
-    """Write the picture with ``people`` drawn on it, in the format of the path's suffix."""
-    width, height = (max(1, round(side * options.scale)) for side in (still.width, still.height))
+def draw_still(still: Still, people: list[DrawnPerson], options: Options, path: Path, limits: Limits = LIMITS) -> None:
+    """Write the picture with ``people`` drawn on it, in the format of the path's suffix, no larger than is allowed."""
+    columns = Painter(frozenset(options.style)).columns
+    most = math.sqrt(limits.pixels / (still.width * still.height * columns))
+    width, height = (max(1, round(side * min(options.scale, most))) for side in (still.width, still.height))
     painter = Painter(frozenset(options.style), (width / still.width, height / still.height))
-    shown = still.rgb if options.scale == 1.0 else scaled(still.rgb, width, height)
+    shown = still.rgb if (width, height) == (still.width, still.height) else scaled(still.rgb, width, height)
     planes = [np.tile(shown[..., channel], (1, painter.columns)) for channel in range(3)]
     painter.paint(Canvas.rgb(planes), people)
     Image.fromarray(np.stack(planes, -1)).save(path, **_SAVED_AS[path.suffix])

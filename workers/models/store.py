@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -93,8 +94,8 @@ def load_multipose(asked: ModelIdentity, settings: Settings) -> PoseModel:
     """Load a MultiPose model of a job for this machine's backend.
 
     Raises:
-        ModelError: not in the cache, damaged, of other weights than the job asks for, or no MultiPose model; or
-            there is no GPU, and `backend` wants one.
+        ModelError: not in the cache, damaged, of other weights than the job asks for, or no MultiPose model.
+        DeviceLost: there is no GPU, and `backend` wants one.
     """
     folder = _checked_folder(asked, "multipose", settings)
     if backend(settings) == "tensorflow":
@@ -141,7 +142,7 @@ def stock_folder(name: str, models: Path) -> Path:
 
 
 def backend(settings: Settings) -> str:
-    """The configured backend; ``auto`` is TensorFlow where a GPU and TensorFlow are, else LiteRT.
+    """The configured backend; ``auto`` is TensorFlow where a GPU and a TensorFlow for it are, else LiteRT.
 
     Raises:
         ModelError: TensorFlow is configured and not installed.
@@ -151,8 +152,15 @@ def backend(settings: Settings) -> str:
         raise ModelError(f"POSEFLEET_BACKEND={wanted}, but there is no TensorFlow: say litert, or use the GPU image")
     if wanted != "auto":
         return "litert" if wanted == "litert" else "tensorflow"
-    has_gpu = bool(shutil.which("nvidia-smi")) and find_spec("tensorflow") is not None
-    return "tensorflow" if has_gpu else "litert"
+    return "tensorflow" if shutil.which("nvidia-smi") and _for_gpus() else "litert"
+
+
+def _for_gpus() -> bool:
+    """Whether the TensorFlow that is installed can use GPUs: ``tensorflow-cpu`` is another distribution."""
+    try:
+        return bool(version("tensorflow"))
+    except PackageNotFoundError:
+        return False
 
 
 def _check_name(name: str) -> None:

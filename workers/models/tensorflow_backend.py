@@ -24,6 +24,8 @@ log = logging.getLogger("posefleet")
 
 _LOST = (tf.errors.InternalError, tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.UnknownError)
 """What CUDA's errors come as."""
+_SHORT = (tf.errors.ResourceExhaustedError, tf.errors.NotFoundError)
+"""What short memory comes as: the latter where no algorithm of cuDNN finds the room that it wants."""
 _MOST = 128
 _GAIN = 1.1
 """A larger batch is taken when it is this much faster per picture."""
@@ -31,14 +33,18 @@ _TIMED_SIDE = 256
 
 
 def devices(*, required: bool = False) -> list[Any]:
-    """The GPUs that TensorFlow sees; raises `ModelError` where one is ``required`` and there is none."""
+    """The GPUs that TensorFlow sees; raises `DeviceLost` where one is ``required`` and there is none."""
     found: list[Any] = tf.config.list_physical_devices("GPU")
     if required and not found:
-        raise ModelError(
+        raise DeviceLost(
             "POSEFLEET_BACKEND=gpu, but TensorFlow sees no GPU: is there one (nvidia-smi), and is its driver found "
             "(libcuda.so.1 on LD_LIBRARY_PATH)? POSEFLEET_BACKEND=tensorflow works without"
         )
     return found
+
+
+def _is_short(error: Exception) -> bool:
+    return not isinstance(error, tf.errors.NotFoundError) or "No algorithm worked" in str(error)
 
 
 class Batches:
@@ -63,8 +69,11 @@ class Batches:
             step = min(size or self.size, self.size)
             try:
                 done.append(self._filled(step, pictures[at : at + step], *(each[at : at + step] for each in more)))
-            except tf.errors.ResourceExhaustedError as error:
+            except _SHORT as error:
+                if not _is_short(error):
+                    raise
                 self._halve(step, error)
+                size = size and max(1, size // 2)
                 continue
             except _LOST as error:
                 if not self.on_device:
@@ -80,10 +89,12 @@ class Batches:
         return result[: len(arrays[0])]
 
     def _halve(self, step: int, error: Exception) -> None:
+        if step == 1 and self.on_device:  # others may hold it; a new process begins with none
+            raise DeviceLost("the device's memory does not hold one picture, with what others take of it") from error
         if step == 1:
-            raise ModelError("the device's memory does not hold one picture: choose a smaller --input-size") from error
-        self.size = step // 2
-        log.warning("out of device memory with %d pictures a call, going on with %d", step, self.size)
+            raise ModelError("there is no memory for one picture: choose a smaller --input-size") from error
+        self.size = max(1, self.size // 2)
+        log.warning("out of device memory with %d pictures a call, going on with half as many", step)
 
     def _fastest(self) -> int:
         """The batch after which doubling no longer pays."""
@@ -91,7 +102,9 @@ class Batches:
         while 2 * best <= _MOST:
             try:
                 faster = self._rate(2 * best)
-            except tf.errors.ResourceExhaustedError:
+            except _SHORT as error:
+                if not _is_short(error):
+                    raise
                 break
             if faster < _GAIN * rate:
                 break
@@ -184,7 +197,11 @@ def _alone(saved_model: Path) -> Iterator[None]:
 
 
 def _trunk(saved_model: Path) -> Trunk:
-    """The trunk of a SavedModel; the device's memory is taken as it is needed."""
+    """The trunk of a SavedModel; the device's memory is taken as it is needed, and convolutions keep all their digits.
+
+    TF32 would round what they take to ten bits, and choose anew in every process how.
+    """
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     for device in devices():
         tf.config.experimental.set_memory_growth(device, True)
     return cut_trunk(stock_signature(str(saved_model)))

@@ -19,7 +19,7 @@ from workers.engine.engine import Engine
 from workers.formats.coco import CocoWriter
 from workers.formats.poses import read_poses, write_poses
 from workers.media.history import DrawnPerson
-from workers.media.jail.calls import read_still
+from workers.media.jail.calls import limits, read_still
 from workers.media.pixels import Still
 from workers.media.stills import draw_still, kind_of_name
 from workers.stages.dead import body_of, dead_ranges
@@ -31,6 +31,9 @@ from workers.storage.records import read_pictures
 from workers.telemetry.measure import finished
 
 Broken = list[tuple[int, str]]
+
+_MOST_BYTES = 256 << 20
+"""Of a picture's file, which is read as a whole."""
 
 
 def infer(*, store: ObjectStore, load_engine: Callable[[VideoJob], Engine], job: VideoJob, wanted: FrameRange) -> str:
@@ -150,7 +153,7 @@ def _annotated(
     path = work / f"annotated{suffix}"
     seen = people.pick(people.scores >= job.options.min_score)
     persons = [DrawnPerson(None, points, box) for points, box in zip(seen.keypoints, seen.boxes, strict=True)]
-    draw_still(read_still(body), persons, job.options, path)
+    draw_still(read_still(body), persons, job.options, path, limits())
     name = f"annotated/{safe_name(entry.name)}" + ("" if entry.name.lower().endswith(suffix) else suffix)
     return write_result(store, keys, name, path, content_type)
 
@@ -177,4 +180,8 @@ def _stills(
 
 def _body(store: ObjectStore, listed: PictureList, index: int) -> bytes:
     entry = listed.pictures[index]
+    if entry.size > _MOST_BYTES:
+        raise PictureError(
+            f"too large: the file has {entry.size / 1e6:.0f} MB, a picture {_MOST_BYTES / 1e6:.0f} at most"
+        )
     return RangedFile(store, ObjectInfo(listed.bucket, entry.key, entry.etag, entry.size)).read()

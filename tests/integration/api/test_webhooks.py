@@ -4,8 +4,10 @@ import json
 import sys
 import time
 
+from producer import notify
 from producer.fleet import Fleet
 from producer.notify import Notifier, sign
+from producer.post import Undelivered
 from producer.stack.process import Child, Command
 from schema.names import NOTICES, JobKeys, NoticeKeys
 from tests.support.api import SECRET
@@ -60,6 +62,37 @@ def test_a_webhook_that_is_no_longer_allowed_is_not_told(ann, uri, fleet, receiv
     assert Notifier(strict).look() == 0
     assert receiver.got == []
     assert fleet.store.head(JobKeys(job).notice) is None
+
+
+def test_who_is_slow_to_fail_is_left_alone_and_keeps_nobody_waiting(ann, bob, uri, fleet, receiver, monkeypatch):
+    monkeypatch.setattr(notify, "_AT_ONCE", 1)
+    monkeypatch.setattr(notify, "_SLOW_S", 0.0)
+    tried: list[str] = []
+
+    def fail(url: str, *_: object, **__: object) -> int:
+        tried.append(url)
+        raise Undelivered("no answer")
+
+    monkeypatch.setattr(notify, "post", fail)
+    jobs = [watched_job(ann, uri, receiver) for _ in range(3)]
+    for job in jobs:
+        ann.post(f"/v1/jobs/{job}/cancel")
+    notifier = Notifier(fleet)
+    notifier.look()
+    assert len(tried) == 1
+    monkeypatch.undo()
+    receiver.statuses = [200] * 3
+    for job in jobs:
+        fleet.progress.redis.delete(NoticeKeys(job).held)
+    assert Notifier(fleet).look() == 3
+
+
+def test_a_look_takes_no_more_than_it_can_try_soon(ann, uri, fleet, receiver, monkeypatch):
+    monkeypatch.setattr(notify, "_MOST", 2)
+    receiver.statuses = [200] * 3
+    for job in [watched_job(ann, uri, receiver) for _ in range(3)]:
+        ann.post(f"/v1/jobs/{job}/cancel")
+    assert [Notifier(fleet).look() for _ in range(3)] == [2, 1, 0]
 
 
 def test_the_sweeper_process_tells_webhooks(ann, uri, fleet, receiver, tmp_path):

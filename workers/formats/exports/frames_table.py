@@ -57,8 +57,9 @@ class FramesTable:
         shape = (stop - start, len(self._columns))
         table = np.full(shape, np.nan) if values is None else values.reshape(shape)
         self._values[start:stop] = table
-        for number, row in enumerate(table.tolist(), start):
-            self._csv.write(",".join((str(number), *("" if value != value else repr(value) for value in row))) + "\n")
+        for number, row in enumerate(table, start):
+            told = ("" if value != value else repr(value) for value in row.tolist())
+            self._csv.write(",".join((str(number), *told)) + "\n")
 
     def close(self) -> None:
         """End both files."""

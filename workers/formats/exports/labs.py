@@ -13,7 +13,8 @@ from workers.formats.exports.frames_table import FramesTable
 from workers.formats.exports.port import Video
 
 _SCORER = "posefleet"
-_FRAMES_PER_BLOCK = 512
+_MOST_FRAMES, _BLOCK_BYTES = 512, 64 << 20
+"""Of a block, which has room for every track in every frame."""
 
 
 def _names(video: Video) -> list[str]:
@@ -29,24 +30,29 @@ def _dense(rows: TrackRows, values: NDArray[np.float32], video: Video, start: in
     return block
 
 
+def _frames_per_block(video: Video) -> int:
+    return max(1, min(_MOST_FRAMES, _BLOCK_BYTES // (8 * 3 * len(KEYPOINTS) * max(1, len(video.tracks)))))
+
+
 class _Blocks:
     """Collects rows into blocks of frames and hands each on once it is complete: start, stop, rows."""
 
-    def __init__(self, frames: int, take: Callable[[int, int, TrackRows], None]) -> None:
-        self._frames, self._take = frames, take
+    def __init__(self, video: Video, take: Callable[[int, int, TrackRows], None]) -> None:
+        self._frames, self._take = video.frames, take
+        self._length = _frames_per_block(video)
         self._next = 0
         self._waiting = TrackRows.none()
 
     def add(self, rows: TrackRows) -> None:
         """Take the next rows."""
         self._waiting = TrackRows.joined([self._waiting, rows])
-        while len(self._waiting) and self._waiting.frames[-1] >= self._next + _FRAMES_PER_BLOCK:
-            self._block(self._next + _FRAMES_PER_BLOCK)
+        while len(self._waiting) and self._waiting.frames[-1] >= self._next + self._length:
+            self._block(self._next + self._length)
 
     def close(self) -> None:
         """Hand on what is left."""
         while self._next < self._frames:
-            self._block(min(self._next + _FRAMES_PER_BLOCK, self._frames))
+            self._block(min(self._next + self._length, self._frames))
 
     def _block(self, stop: int) -> None:
         start, self._next = self._next, stop
@@ -67,7 +73,7 @@ class DeepLabCutExporter:
             "coords": ["x", "y", "likelihood"],
         }
         self._table = FramesTable(h5, csv, "df_with_missing", levels, video.frames)
-        self._blocks = _Blocks(video.frames, self._write)
+        self._blocks = _Blocks(video, self._write)
 
     def add(self, rows: TrackRows) -> None:
         """Take the next rows."""
@@ -88,10 +94,10 @@ class SleapExporter:
 
     def __init__(self, path: Path, video: Video) -> None:
         self._video = video
-        self._blocks = _Blocks(video.frames, self._write)
+        self._blocks = _Blocks(video, self._write)
         self._file = h5py.File(path, "w")
         people, frames, nodes = max(1, len(video.tracks)), video.frames, len(KEYPOINTS)
-        block = max(1, min(frames, _FRAMES_PER_BLOCK))
+        block = max(1, min(frames, _frames_per_block(video)))
         for name, shape, chunk in (
             ("tracks", (people, 2, nodes, frames), (1, 2, nodes, block)),
             ("point_scores", (people, nodes, frames), (1, nodes, block)),
