@@ -1,6 +1,5 @@
 """Celery's consumer, changed in how it waits for Redis and in what it does about tasks that a stopped worker leaves."""
 
-import gc
 import logging
 import time
 import warnings
@@ -12,6 +11,7 @@ from redis.exceptions import OutOfMemoryError
 
 from schema import broker
 from workers import held
+from workers.garbage import give_back
 from workers.ready import beat
 from workers.requests import note_put_back
 from workers.storage.outage import Outage
@@ -70,7 +70,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
         ticks = self.hub.on_tick
         if self._ticks:
             ticks -= self._ticks
-            gc.collect()
+            give_back()
         before = set(ticks)
         connection = super().connect()
         self._ticks = ticks - before

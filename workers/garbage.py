@@ -1,5 +1,6 @@
-"""When Python looks for garbage."""
+"""When Python looks for garbage, and what becomes of the memory."""
 
+import ctypes
 import gc
 
 _YOUNG, _OLDER, _OLD = 700, 10, 1
@@ -15,3 +16,11 @@ def settle() -> None:
     gc.freeze()
     gc.collect()  # counts what lasts: nothing of what is frozen
     gc.set_threshold(_YOUNG, _OLDER, _OLD)
+
+
+def give_back() -> None:
+    """Find all garbage now, and give the system back what the C library keeps of it, where that can be told to."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -3,9 +3,11 @@
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import av
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 
+from schema.errors import DeviceLost
 from schema.options import Options
 from schema.plan import Stream
 
@@ -44,19 +46,25 @@ NVENC = {
 }
 
 
-def encoder_for(options: Options, *, nvenc: bool) -> Encoder:
+#: Sides that NVENC takes on every GPU that has it.
+_NVENC_LEAST, _NVENC_MOST = 256, {"h264": 4096, "hevc": 8192, "av1": 8192}
+
+
+def encoder_for(options: Options, size: tuple[int, int], *, nvenc: bool) -> Encoder:
     """The encoder of ``options.codec``.
 
     Args:
         options: of the job.
+        size: width and height in pixels; what NVENC may refuse goes to the CPU, whichever worker has it.
         nvenc: use the GPU's; all pieces of a video have to come from the same kind.
     """
-    return (NVENC if nvenc else SOFTWARE)[options.codec]
+    fits = min(size) >= _NVENC_LEAST and max(size) <= _NVENC_MOST[options.codec]
+    return (NVENC if nvenc and fits else SOFTWARE)[options.codec]
 
 
 def add_video(piece: Any, stream: Stream, options: Options, size: tuple[int, int], *, nvenc: bool) -> Any:
     """Add the video stream of a piece to its container, on the source's time base."""
-    encoder = encoder_for(options, nvenc=nvenc)
+    encoder = encoder_for(options, size, nvenc=nvenc)
     quality = encoder.crf if options.crf is None else options.crf
     settings = {**encoder.options, encoder.quality: str(quality)}
     video = piece.add_stream(encoder.name, rate=_rate(stream), options=settings)
@@ -64,6 +72,23 @@ def add_video(piece: Any, stream: Stream, options: Options, size: tuple[int, int
     video.pix_fmt = "yuv420p"
     video.codec_context.time_base = video.time_base = Fraction(stream.time_base)
     return video
+
+
+def open_encoder(context: Any) -> None:
+    """Open an encoder whose settings are all there.
+
+    Raises:
+        DeviceLost: it is a GPU's, and this process does not get it.
+    """
+    try:
+        context.open()
+    except av.FFmpegError as error:
+        if context.name not in {encoder.name for encoder in NVENC.values()}:
+            raise
+        raise DeviceLost(
+            f"{context.name} does not open ({error.strerror}): give all render workers a GPU with NVENC, its "
+            "driver and a free session, or set POSEFLEET_NVENC=0 on all of them"
+        ) from error
 
 
 def copy_colour(frame: VideoFrame, context: Any) -> None:

@@ -13,7 +13,7 @@ from schema.options import Options
 from schema.plan import Plan
 from workers.media.annotator import Annotator
 from workers.media.container import opened
-from workers.media.encoders import SOFTWARE, add_video, copy_colour
+from workers.media.encoders import SOFTWARE, add_video, copy_colour, open_encoder
 from workers.media.frames import ShownFrame
 from workers.media.history import DrawnPerson
 from workers.media.sound import OpenSound, Timed, opened_sound
@@ -52,6 +52,9 @@ def encode_piece(
         target: where the piece goes.
         past: people of the seconds before, with their times.
         nvenc: encode on the GPU.
+
+    Raises:
+        DeviceLost: the GPU's encoder does not open.
     """
     shift, time_base = lead_in(plan), Fraction(plan.stream.time_base)
     annotator = Annotator(plan.stream, options, past)
@@ -65,6 +68,7 @@ def encode_piece(
             frame.pts, frame.time_base = shown.pts + shift, time_base
             if count == 0:
                 copy_colour(frame, video.codec_context)
+                open_encoder(video.codec_context)
             with computing("encode"):
                 piece.mux(video.encode(frame))
             count += 1

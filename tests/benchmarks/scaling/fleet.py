@@ -25,6 +25,8 @@ FRAMES = 4
 """Of a batch: one call of the model."""
 OTHERS = "plan,stitch,publish"
 _START_S = 180
+_MOST_WAITING = 10_000_000
+"""A queue of a million stops no split."""
 
 
 class ManyWorkers:
@@ -119,6 +121,7 @@ def many_workers(application: str = APPLICATION) -> Iterator[ManyWorkers]:
     """A fleet that is gone at the end of the block; its workers are of ``application``."""
     with TemporaryDirectory() as folder:
         os.environ["POSEFLEET_DATA_DIR"] = folder
+        os.environ["POSEFLEET_MAX_WAITING"] = str(_MOST_WAITING)
         fleet = ManyWorkers(Path(folder), application)
         try:
             fleet.others()
