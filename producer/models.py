@@ -1,10 +1,10 @@
-"""Which models a job runs: settled, and their files checked, before anything is queued."""
+"""Which models a job runs, settled before anything is queued, and in how many processes of this machine."""
 
 from schema.errors import ConfigurationError
 from schema.messages import ModelIdentity
 from schema.options import Options
 from schema.settings import Settings
-from workers.models.store import identity, kind_of
+from workers.models.store import backend, identity, kind_of
 
 
 def models_for(settings: Settings, name: str | None, options: Options) -> tuple[ModelIdentity, ModelIdentity | None]:
@@ -22,3 +22,12 @@ def models_for(settings: Settings, name: str | None, options: Options) -> tuple[
             "leave out --quality, --refine, --tiles and --extra-sizes, or choose multipose-lightning"
         )
     return finder, None if options.refine == "off" else identity(f"singlepose-{options.refine}", settings.models_dir)
+
+
+def infer_processes(settings: Settings, cores: int) -> int:
+    """How many processes find people on this machine: one per core, but two on a GPU, where one computes and one reads.
+
+    Raises:
+        ModelError: see `workers.models.store.backend`.
+    """
+    return cores if backend(settings) == "litert" else min(2, cores)

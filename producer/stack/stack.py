@@ -17,6 +17,7 @@ from typing import IO
 from kombu.utils.url import maybe_sanitize_url
 
 from producer.api.tokens import SCOPES, TokenFile
+from producer.models import infer_processes
 from producer.stack.addresses import Addresses, credentials, read_addresses, state_file, write_private
 from producer.stack.process import Child, Command, answers, free_port, ports_to_oneself
 from producer.stack.servers import redis_command, s3_command, webhook
@@ -26,7 +27,7 @@ from workers.storage.progress import Progress
 from workers.storage.s3 import S3Store
 
 _REDIS_PORT, _S3_PORT, _FLOWER_PORT, _API_PORT = 6379, 8333, 5555, 8080
-_START_S = 60
+_START_S, _LOAD_S = 60, 600
 _LOOK_S = 1.0
 _TASK_COLUMNS = "name,args,state,received,runtime,worker,routing_key,retries"
 """Of Flower's list: what tells job, frames and lane."""
@@ -136,21 +137,22 @@ class Stack:
 
     def _start_workers(self) -> None:
         cores = os.cpu_count() or 1
+        infer = infer_processes(self._settings, cores)
         others = ",".join((QUEUE_PLAN, QUEUE_STITCH, QUEUE_RENDER, QUEUE_PUBLISH))
         started = [
-            self._run(self._worker("infer", QUEUE_INFER, cores, model=True)),
+            self._run(self._worker("infer", QUEUE_INFER, infer, model=True)),
             self._run(self._worker("other", others, cores, model=False)),
             self._run(self._flower()),
             self._run(self._sweeper()),
             self._run(self._api()),
             *(self._run(each) for each in self._exporter()),
         ]
-        for worker in started[:2]:
-            self._await_worker(worker, cores)
+        for worker, processes in zip(started, (infer, cores), strict=False):
+            self._await_worker(worker, processes)
         url, (user, _, password) = self.addresses.flower_url, self.addresses.flower_auth.partition(":")
         started[2].wait_until(lambda: _hears_workers(self.addresses, 2), _START_S)
         started[4].wait_until(lambda: _healthy(f"{self.addresses.api_url}/readyz"), _START_S)
-        self._report(f"workers {cores} for infer, {cores} for plan, stitch, render, publish")
+        self._report(f"workers {infer} for infer, {cores} for plan, stitch, render, publish")
         self._report(f"Flower  {url}  user {user}, password {password}")
         self._report(f"API     {self.addresses.api_url}/#token={self.addresses.api_token}")
         for measured in self.addresses.metrics:
@@ -185,7 +187,7 @@ class Stack:
     def _await_worker(self, child: Child, processes: int) -> None:
         """Wait until the worker consumes and nothing is left to load in any of its processes."""
         folder = self._ready_folder(child.name)
-        child.wait_until(lambda: len(list(folder.glob("warm-*"))) >= processes, _START_S)
+        child.wait_until(lambda: len(list(folder.glob("warm-*"))) >= processes, _LOAD_S)
         child.wait_until((folder / "consuming").exists, _START_S)
 
     def _ready_folder(self, name: str) -> Path:

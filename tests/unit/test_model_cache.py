@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from producer.models import infer_processes
 from schema.errors import ModelError
 from schema.settings import Settings
 from workers.models import store
@@ -52,3 +53,11 @@ def test_files_of_another_layout_are_made_anew(models):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"layout": store._LAYOUT - 1}))
     with pytest.raises(ModelError, match=r"is not in .*: run 'posefleet model pull'"):
         store.identity("singlepose-lightning", models)
+
+
+@pytest.mark.parametrize(
+    ("runs_on", "cores", "expected"), [("litert", 6, 6), ("tensorflow", 6, 2), ("tensorflow", 1, 1)]
+)
+def test_cores_take_a_process_each_and_a_gpu_two(monkeypatch, runs_on, cores, expected):
+    monkeypatch.setattr("producer.models.backend", lambda _: runs_on)
+    assert infer_processes(Settings(), cores) == expected
