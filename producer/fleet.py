@@ -2,34 +2,31 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from producer.fetching import fetch_all, fetch_result
+from producer.intake import Intake
 from producer.job import Job, Status
 from producer.models import models_for
 from producer.standing import complete, info_from_storage
 from producer.uris import parse_uri
 from schema.catalog import JobInfo, JobPage
 from schema.errors import BrokerUnavailable, ConfigurationError, SourceMissing
-from schema.failpoint import hit
-from schema.manifest import Failure, Manifest, State
-from schema.messages import JobReference, Priority, Source, VideoJob, messages_of
-from schema.names import TASK_SPLIT, WHOLE, JobKeys, safe_name
+from schema.manifest import Manifest, State
+from schema.messages import Priority, Source, VideoJob
+from schema.names import JobKeys, safe_name
 from schema.options import Options
 from schema.pictures import SUFFIX
-from schema.queue import make_app, send, step_of
 from schema.settings import Settings, current
 from workers.storage.catalog import Catalog
 from workers.storage.ends import tell_ended
 from workers.storage.ledger import Ledger
-from workers.storage.outage import Outage
 from workers.storage.port import ObjectInfo
 from workers.storage.progress import Progress
-from workers.storage.records import accept, end_early, purge, read_job
+from workers.storage.records import end_early, purge
 from workers.storage.s3 import S3Store
-from workers.telemetry import tracing
 
 _POLL_S = 0.2
 _PAGE = 500
@@ -47,7 +44,8 @@ class Fleet:
         self.progress = Progress(self.settings.redis_url)
         self.ledger = Ledger(self.settings.redis_url)
         self.catalog = Catalog(self.progress.redis)
-        self._app = make_app(self.settings)
+        self.intake = Intake(self.settings, self.store, self.progress, self.catalog)
+        """How jobs and messages come in."""
 
     def enqueue(
         self,
@@ -99,7 +97,7 @@ class Fleet:
             priority=priority,
             webhook=webhook,
         )
-        self._accept(job, missing=missing)
+        self.intake.accept(job, missing=missing)
         return Job(self, job.job_id)
 
     def render(self, job_id: str, options: Options, *, force: bool = False) -> "Job":
@@ -128,64 +126,8 @@ class Fleet:
             nonce=secrets.token_hex(8) if force else "",
             submitter=parent.submitter,
         )
-        self._accept(job, missing=False)
+        self.intake.accept(job)
         return Job(self, job.job_id)
-
-    def _accept(self, job: VideoJob, *, missing: bool) -> None:
-        """Write the job's record, then its message; a job that is under way or has ended gets no second one."""
-        keys = JobKeys(job.job_id)
-        new = accept(self.store, job)
-        if missing:
-            error = Failure(reason=SourceMissing.reason, message=f"there is no {job.source.uri}")
-            end_early(store=self.store, job=job, state=State.FAILED, error=error)
-            self._patiently(lambda: tell_ended(self.store, self.progress, self.catalog, job.job_id))
-        elif new or not (self.store.head(keys.plan) or self.store.head(keys.manifest) or self._sent(job.job_id)):
-            hit("enqueue.before_message", keys.job)
-            self.start([job])
-
-    def _sent(self, job_id: str) -> bool:
-        return bool(self.ledger.alive(job_id, step_of(TASK_SPLIT), [WHOLE]))
-
-    def send(self, job_id: str, task: str, units: Sequence[str], *, again: bool = False) -> None:
-        """Enter units of a job in the ledger and send their messages; ``again`` when the first ones were lost."""
-        job = read_job(self.store, job_id)
-        self.catalog.add([job])
-        [lane] = self.catalog.lanes([job])
-        self.progress.announce(job_id, step_of(task), units, lane=lane, again=again)
-        send(self._app, task, messages_of(job_id, units), lane)
-
-    def start(self, jobs: Sequence[VideoJob]) -> None:
-        """Send the first message of jobs that were just accepted; those that Redis does not take, the sweeper sends.
-
-        Raises:
-            BrokerUnavailable: it took nothing for `patience_s`.
-        """
-        self._patiently(lambda: self._start(jobs))
-        for job in jobs:
-            tracing.enqueued(job.job_id, job.source.uri, job.created_s)
-
-    def _start(self, jobs: Sequence[VideoJob]) -> None:
-        self.catalog.add(jobs)
-        by_lane: dict[str, list[str]] = {}
-        for job, lane in zip(jobs, self.catalog.lanes(jobs), strict=True):
-            by_lane.setdefault(lane, []).append(job.job_id)
-        for lane, job_ids in by_lane.items():
-            self.progress.announce_jobs(job_ids, step_of(TASK_SPLIT), lane)
-            send(self._app, TASK_SPLIT, [JobReference(job_id=job_id) for job_id in job_ids], lane)
-
-    def _patiently(self, send: Callable[[], None]) -> None:
-        """Send, and wait when Redis is away or full; what is accepted stands in storage, so nothing gets lost.
-
-        Raises:
-            BrokerUnavailable: it took nothing for `patience_s`.
-        """
-        try:
-            send()
-        except BrokerUnavailable:
-            try:
-                Outage("Redis", send).wait(self.settings.patience_s, sure=True)
-            except BrokerUnavailable as error:
-                raise BrokerUnavailable(f"{error}; the job is accepted, and a sweeper will start it") from error
 
     def job(self, job_id: str) -> "Job":
         """A job by its id.
