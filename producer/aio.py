@@ -110,7 +110,7 @@ class AsyncFleet:
     async def list_jobs(
         self,
         *,
-        state: State | None = None,
+        state: State | str | None = None,
         search: str = "",
         submitter: str | None = None,
         limit: int = 100,

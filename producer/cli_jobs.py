@@ -53,7 +53,7 @@ def jobs(
     """List jobs, the newest first."""
     if sort not in _SORTED:
         raise ConfigurationError(f"--sort {sort}: {', '.join(_SORTED)}")
-    page = Fleet().list_jobs(state=_state(state), search=search, submitter=submitter, limit=limit)
+    page = Fleet().list_jobs(state=state, search=search, submitter=submitter, limit=limit)
     found = sorted(page.jobs, key=_SORTED[sort])
     if as_json:
         print(_as_json(found))
@@ -75,12 +75,6 @@ def watch(
     fleet = Fleet()
     ended = watch_all(fleet, [fleet.job(each).job_id for each in named or []], submitter, console)
     raise typer.Exit(0 if all(info.state is State.SUCCEEDED for info in ended) else 1)
-
-
-def _state(said: str | None) -> State | None:
-    if said is not None and said not in list(State):
-        raise ConfigurationError(f"--state {said}: {', '.join(State)}")
-    return State(said) if said else None
 
 
 def _as_json(found: list[JobInfo]) -> str:

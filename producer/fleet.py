@@ -156,7 +156,7 @@ class Fleet:
     def list_jobs(
         self,
         *,
-        state: State | None = None,
+        state: State | str | None = None,
         search: str = "",
         submitter: str | None = None,
         limit: int = 100,
@@ -165,19 +165,23 @@ class Fleet:
         """Jobs, the newest first, as Redis knows them.
 
         Args:
-            state: only jobs in this state.
+            state: only jobs in this state, or that of its name.
             search: part of the URI or of the id.
             submitter: only jobs of one.
             limit: most jobs at once.
             cursor: of the page before.
 
         Raises:
-            ConfigurationError: the cursor is none of ours.
+            ConfigurationError: there is no such state, or the cursor is none of ours.
             StorageUnavailable, BrokerUnavailable
         """
+        if state is not None and state not in list(State):
+            raise ConfigurationError(f"there is no state {state}: {', '.join(State)}")
         if not self.catalog.is_whole():
             complete(self.store, self.catalog)
-        return self.catalog.page(state=state, search=search, submitter=submitter, limit=limit, cursor=cursor)
+        return self.catalog.page(
+            state=State(state) if state else None, search=search, submitter=submitter, limit=limit, cursor=cursor
+        )
 
     def jobs(self) -> Iterator["Job"]:
         """All jobs, the newest first."""
@@ -239,9 +243,10 @@ class Fleet:
         """Download the manifest and every result of an ended job into ``folder``.
 
         Raises:
+            SourceMissing: there is no such job.
             ConfigurationError: the job has not ended.
         """
-        return fetch_all(self.store, job_id, folder)
+        return fetch_all(self.store, self.job(job_id).job_id, folder)
 
 
 def reachable() -> Settings:

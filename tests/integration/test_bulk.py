@@ -11,6 +11,7 @@ from producer.bulk import Bulk, Filter, Order, below, enqueue_all, listed
 from producer.stack.stack import Stack
 from producer.standing import info_from_storage
 from producer.sweep import Sweeper
+from schema.errors import ConfigurationError, SourceMissing
 from schema.manifest import State
 from schema.names import JobKeys
 from schema.options import Options
@@ -190,3 +191,17 @@ def test_what_is_wrong_is_named(stack: Stack, arguments, message):
     said = posefleet("enqueue", *arguments, **stack.addresses.environment())
     assert said.returncode == 2
     assert message in said.stderr
+
+
+def test_a_state_may_be_named_and_one_that_is_none_is_refused(fleet, put):
+    job = fleet.job(next(iter(enqueue(fleet, put("a.mp4")).jobs)))
+    state = str(job.wait(WAIT_S).state)
+    assert [info.job_id for info in fleet.list_jobs(state=state, search=job.job_id).jobs] == [job.job_id]
+    assert fleet.list_jobs(state="cancelled", search=job.job_id).jobs == ()
+    with pytest.raises(ConfigurationError, match="no state done: queued, planning"):
+        fleet.list_jobs(state="done")
+
+
+def test_results_of_a_job_that_is_not_there_are_not_yet_to_come(fleet, tmp_path):
+    with pytest.raises(SourceMissing, match="there is no job nosuch"):
+        fleet.fetch("nosuch", tmp_path)

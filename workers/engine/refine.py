@@ -7,7 +7,6 @@ import numpy as np
 from workers.core.merge import distinct, fuse
 from workers.core.poses import FramePoses
 from workers.core.regions import Square
-from workers.engine.ahead import ahead
 from workers.engine.find import Found
 from workers.engine.look import Task, located
 from workers.engine.picture import Picture
@@ -16,7 +15,6 @@ from workers.models.port import Floats, SinglePoseModel
 _LEAST_SCORE = 0.02
 _SMALLEST = 8
 _SAME_OKS = 0.5
-_PICTURES_AHEAD = 16
 
 #: Side of each look's crop, in longer sides of the person's box, and whether it is mirrored.
 _LOOKS = ((1.15, False), (1.0, True), (1.35, True), (1.5, False))
@@ -30,10 +28,10 @@ class Refiner:
         self._looks = _LOOKS[:looks]
 
     def run(self, found: Iterator[Found]) -> Iterator[FramePoses]:
-        """The people of each picture, best first; crops of many pictures share a call, and are made during others."""
-        with ahead((self._task(*each) for each in found), _PICTURES_AHEAD) as tasks:
-            for task in located(self._model, tasks):
-                yield self._refined(task.about, task.found)
+        """The people of each picture, best first; crops of many pictures share a call."""
+        tasks = (self._task(picture, people) for picture, people in found)
+        for task in located(self._model, tasks):
+            yield self._refined(task.about, task.found)
 
     def _task(self, picture: Picture, people: FramePoses) -> Task[FramePoses]:
         people = people.pick(people.scores >= _LEAST_SCORE)

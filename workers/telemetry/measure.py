@@ -157,11 +157,10 @@ def called(seconds: float, pictures: int, room: int, usual_s: float, *, on_devic
     """
     spent("infer", seconds)
     work = _State.work
-    with _lock:
-        work.pictures += pictures
-        work.room += room
-        work.model_s += pictures * usual_s
-        work.on_device = on_device
+    work.pictures += pictures
+    work.room += room
+    work.model_s += pictures * usual_s
+    work.on_device = on_device
 
 
 def finished(frames: int) -> None:
