@@ -170,11 +170,14 @@ def test_deleting_a_running_job_leaves_no_object_and_no_key(fleet, begun):
 
 
 def test_a_deleted_job_that_something_still_ran_for_is_forgotten(quick):
-    gone = "f" * 20
-    quick.progress.put_back(gone, "infer", "00000000-00000006", 0.0, "its process was stopped", stumbled=False)
+    gone, unit = "f" * 20, "00000000-00000006"
+    quick.progress.put_back(gone, "infer", unit, 0.0, "its process was stopped", stumbled=False)
     quick.progress.redis.zadd(LedgerKeys.open, {gone: 1.0})
     Sweeper(quick).sweep()
     assert quick.progress.redis.zscore(LedgerKeys.open, gone) is None
+    time.sleep(1.1)  # from now on its message counts as lost
+    Sweeper(quick).sweep()
+    assert not quick.ledger.alive(gone, "infer", [unit])
 
 
 def test_a_deleted_job_can_come_again(fleet, uri):
