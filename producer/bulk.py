@@ -160,7 +160,7 @@ def enqueue_all(
             jobs = {job.job_id: job for job in (_job(order, models, info) for info in some)}
             new = [job for job in jobs.values() if job.job_id not in known]
             written = list(pool.map(partial(accept_new, fleet.store), new))
-            fleet.intake.start([job for job, first in zip(new, written, strict=True) if first])
+            fleet.dispatch.start([job for job, first in zip(new, written, strict=True) if first])
             known |= jobs.keys()
             bulk.found, bulk.new = bulk.found + len(some), bulk.new + sum(written)
             bulk.known += len(some) - sum(written)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from producer.dispatch import Dispatch
 from producer.fetching import fetch_all, fetch_result
-from producer.intake import Intake
 from producer.job import Job, Status
 from producer.models import models_for
 from producer.standing import complete, info_from_storage
@@ -44,7 +44,7 @@ class Fleet:
         self.progress = Progress(self.settings.redis_url)
         self.ledger = Ledger(self.settings.redis_url)
         self.catalog = Catalog(self.progress.redis)
-        self.intake = Intake(self.settings, self.store, self.progress, self.catalog)
+        self.dispatch = Dispatch(self.settings, self.store, self.progress, self.ledger, self.catalog)
         """How jobs and messages come in."""
 
     def enqueue(
@@ -97,7 +97,7 @@ class Fleet:
             priority=priority,
             webhook=webhook,
         )
-        self.intake.accept(job, missing=missing)
+        self.dispatch.accept(job, missing=missing)
         return Job(self, job.job_id)
 
     def render(self, job_id: str, options: Options, *, force: bool = False) -> "Job":
@@ -126,7 +126,7 @@ class Fleet:
             nonce=secrets.token_hex(8) if force else "",
             submitter=parent.submitter,
         )
-        self.intake.accept(job)
+        self.dispatch.accept(job)
         return Job(self, job.job_id)
 
     def job(self, job_id: str) -> "Job":

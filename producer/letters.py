@@ -50,7 +50,7 @@ def retry(fleet: Fleet, job_id: str) -> tuple[Job, int]:
         webhook=old.webhook,
     )
     if accept(fleet.store, new):
-        fleet.intake.send(new.job_id, TASK_OF["split"], ["all"])
+        fleet.dispatch.send(new.job_id, TASK_OF["split"], ["all"])
     return Job(fleet, new.job_id), len(found)
 
 
@@ -60,7 +60,7 @@ def _reopen(fleet: Fleet, letter: DeadRecord) -> int:
     if not fleet.progress.reopen(letter.job_id, letter.step, letter.unit, units):
         return 0
     fleet.store.delete([JobKeys(letter.job_id).dead(letter.step, letter.start, letter.stop)])
-    fleet.intake.send(letter.job_id, TASK_OF[letter.step], [letter.unit], again=True)
+    fleet.dispatch.send(letter.job_id, TASK_OF[letter.step], [letter.unit], again=True)
     return 1
 
 

@@ -201,7 +201,7 @@ class Sweeper:
 
     def _send(self, findings: Findings, step: str, job_id: str, units: list[str]) -> None:
         if units:
-            self._fleet.intake.send(job_id, TASK_OF[step], units, again=True)
+            self._fleet.dispatch.send(job_id, TASK_OF[step], units, again=True)
             findings.sent[step] += len(units)
 
     def _tell_ended(self, job_id: str) -> None:

@@ -135,7 +135,7 @@ def put(ground: Ground, job: VideoJob, body: dict[str, object]) -> None:
 
 def tell(ground: Ground, task: str, message: dict[str, object], queue: str = QUEUE_PLAN) -> None:
     """Send a message as another producer might."""
-    ground.fleet.intake.app.send_task(task, args=[message], queue=queue)
+    ground.fleet.dispatch.app.send_task(task, args=[message], queue=queue)
 
 
 STORM_UPLOADS, STORM_EVENTS, STORM_SENDERS = 100, 10_000, 8

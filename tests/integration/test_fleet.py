@@ -193,6 +193,6 @@ def test_a_source_overwritten_before_its_turn_is_never_mixed(fleet):
     source = Source(bucket=info.bucket, key=info.key, etag=info.etag, size=info.size)
     job = VideoJob.accept(source, Options(), models_for(fleet.settings, None, Options())[0], nonce="changing")
     fleet.store.put_new(JobKeys(job.job_id).job, job.to_json())
-    send(fleet.intake.app, "posefleet.split", [JobReference(job_id=job.job_id)])
+    send(fleet.dispatch.app, "posefleet.split", [JobReference(job_id=job.job_id)])
     status = fleet.job(job.job_id).wait(WAIT_S)
     assert (status.state, status.error.reason) == ("failed", "source_changed")

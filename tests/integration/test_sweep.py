@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from producer import Fleet
+from producer.dispatch import Dispatch
 from producer.inputs import upload
-from producer.intake import Intake
 from producer.letters import drop, letters, retry
 from producer.missing import missing
 from producer.stack.process import Child, Command
@@ -92,7 +92,7 @@ def test_what_waits_in_a_queue_is_not_sent_again(fleet, quick, begun):
 
 
 def test_a_job_whose_message_was_never_sent_is_found(fleet, quick, uri, monkeypatch):
-    monkeypatch.setattr(Intake, "_patiently", lambda *_: None)
+    monkeypatch.setattr(Dispatch, "_patiently", lambda *_: None)
     job = fleet.enqueue(uri, TRACKS_ONLY, force=True)
     assert Sweeper(quick).sweep(every=True).sent["split"] == 1
     assert job.wait(WAIT_S).state == "succeeded"

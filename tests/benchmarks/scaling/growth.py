@@ -85,7 +85,7 @@ def _do(fleet: ManyWorkers, monitor: Monitor, job: Job, planned: FrameRange, ste
     """Have one batch done."""
     units = [_name(job, planned).partition("/")[2]]
     fleet.fleet.progress.announce(job.job_id, step, units)
-    send(fleet.fleet.intake.app, TASK_OF[step], messages_of(job.job_id, units))
+    send(fleet.fleet.dispatch.app, TASK_OF[step], messages_of(job.job_id, units))
     while ("FINISH", _name(job, planned)) not in monitor.times:
         time.sleep(0.002)
 
@@ -106,7 +106,7 @@ def _planned(fleet: ManyWorkers, uri: str) -> Planned:
 def _stitched(fleet: ManyWorkers, job: Job) -> float:
     """Seconds that stitch took; what follows it is gone."""
     fleet.fleet.progress.announce(job.job_id, "stitch", ["all"])
-    send(fleet.fleet.intake.app, TASK_STITCH, [JobReference(job_id=job.job_id)])
+    send(fleet.fleet.dispatch.app, TASK_STITCH, [JobReference(job_id=job.job_id)])
     while not fleet.done(job, "stitch"):
         time.sleep(0.05)
     begun, ended = fleet.redis.hmget(ProgressKeys(job.job_id).times, "stitch:start", "stitch:end")

@@ -21,7 +21,7 @@ def deep(fleet: ManyWorkers, batches: int) -> dict[str, Any]:
     for first in range(0, batches, _AT_ONCE):
         units = [range_name(_FRAMES * i, _FRAMES * (i + 1)) for i in range(first, min(batches, first + _AT_ONCE))]
         fleet.fleet.progress.announce(_NO_JOB, _STEP, units, lane=_LANE)
-        send(fleet.fleet.intake.app, TASK_INFER, messages_of(_NO_JOB, units), _LANE)
+        send(fleet.fleet.dispatch.app, TASK_INFER, messages_of(_NO_JOB, units), _LANE)
     took = time.monotonic() - began
     found: dict[str, Any] = {
         "batches": batches,

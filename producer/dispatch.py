@@ -19,13 +19,14 @@ from workers.storage.s3 import S3Store
 from workers.telemetry import tracing
 
 
-class Intake:
+class Dispatch:
     """Accepts jobs and sends messages of one fleet."""
 
-    def __init__(self, settings: Settings, store: S3Store, progress: Progress, catalog: Catalog) -> None:
+    def __init__(
+        self, settings: Settings, store: S3Store, progress: Progress, ledger: Ledger, catalog: Catalog
+    ) -> None:
         self.app = make_app(settings)
-        self._store, self._progress, self._catalog = store, progress, catalog
-        self._ledger = Ledger(settings.redis_url)
+        self._store, self._progress, self._ledger, self._catalog = store, progress, ledger, catalog
         self._patience_s = settings.patience_s
 
     def accept(self, job: VideoJob, *, missing: bool = False) -> None:
